@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  cacheDir: '/tmp/nsnet-vitest-' + (process.getuid?.() ?? 0),
+  resolve: {
+    alias: [
+      { find: /^nsnet$/, replacement: at('./lib/index.ts') },
+      { find: /^nsnet\/syscalls$/, replacement: at('./lib/syscalls/index.ts') },
+      { find: /^nsnet\/netlink$/, replacement: at('./lib/netlink/index.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'forks',
+    maxWorkers: 1,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
