@@ -1,0 +1,87 @@
+import { errnoName, errnoOf, errnoText } from './errno.js';
+
+/** What an error is about, beyond its number. */
+export interface ErrorDetails {
+  /** The system call, or the netlink request ('RTM_NEWLINK'). */
+  syscall?: string;
+  /** The object it was about: "link 'eth0' in netns 'test1'". */
+  subject?: string;
+  /** The kernel's own words: netlink's extended ack, or the log of an fscontext. */
+  kernel?: string;
+  /** Path of the attribute the kernel points at: 'linkinfo.data.id'. */
+  attribute?: string;
+  /** What to do about it, where the cause is known. */
+  hint?: string;
+  /** What a failed operation of many steps could not undo. */
+  notUndone?: Error[];
+  cause?: unknown;
+}
+
+/**
+ * Thrown when the kernel refuses, shaped like Node's own system errors: `code` is the symbolic name, `errno` is
+ * negative, `message` begins with the code. Codes beginning with ERR_NSNET_ are nsnet's own and carry no `errno`.
+ */
+export class NsnetError extends Error {
+  readonly code: string;
+  readonly errno?: number;
+  readonly syscall?: string;
+  readonly subject?: string;
+  readonly kernel?: string;
+  readonly attribute?: string;
+  readonly hint?: string;
+  readonly notUndone?: Error[];
+
+  constructor(code: string, text: string, details: ErrorDetails = {}) {
+    super(message(code, text, details), details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'NsnetError';
+    this.code = code;
+    const errno = errnoOf(code);
+    if (errno !== undefined) this.errno = -errno;
+    for (const key of ['syscall', 'subject', 'kernel', 'attribute', 'hint', 'notUndone'] as const) {
+      if (details[key] !== undefined) Object.assign(this, { [key]: details[key] });
+    }
+  }
+}
+
+function message(code: string, text: string, { syscall, subject, kernel, attribute, hint, notUndone }: ErrorDetails): string {
+  let out = `${code}: ${text}`;
+  if (syscall) out += `, ${syscall}`;
+  if (subject) out += ` (${subject})`;
+  if (kernel) out += `: ${kernel}`;
+  if (attribute) out += ` [${attribute}]`;
+  if (notUndone?.length) out += `; not undone: ${notUndone.map((error) => error.message).join('; ')}`;
+  if (hint) out += `. ${hint}`;
+  return out;
+}
+
+/** An error from what a system call returned, `errno` positive or negative. */
+export function systemError(errno: number, syscall: string, details: ErrorDetails = {}): NsnetError {
+  return new NsnetError(errnoName(errno), errnoText(errno), { syscall, ...details });
+}
+
+/** The same error with more said about it; details that it has already are kept. */
+export function withDetails(error: NsnetError, details: ErrorDetails): NsnetError {
+  const { syscall, subject, kernel, attribute, hint, notUndone, cause } = error;
+  const known = Object.fromEntries(
+    Object.entries({ syscall, subject, kernel, attribute, hint, notUndone, cause }).filter(([, value]) => value !== undefined),
+  );
+  const text = error.errno === undefined ? error.message : errnoText(error.errno);
+  return new NsnetError(error.code, text, { ...details, ...known });
+}
+
+/** Thrown where an object was used after close() or delete(). */
+export function closedError(subject: string): NsnetError {
+  return new NsnetError('ERR_NSNET_CLOSED', 'used after it was closed', { subject });
+}
+
+/** Thrown where this kernel, runtime or platform lacks what was asked for. */
+export function unsupportedError(text: string, details: ErrorDetails = {}): NsnetError {
+  return new NsnetError('ERR_NSNET_UNSUPPORTED', text, details);
+}
+
+/** What an aborted operation rejects with: the signal's own reason if it is an error, else an AbortError. */
+export function abortError(signal?: AbortSignal): Error {
+  const error = new Error('The operation was aborted', { cause: signal?.reason });
+  error.name = 'AbortError';
+  return Object.assign(error, { code: 'ABORT_ERR' });
+}
