@@ -1,0 +1,30 @@
+{
+  'targets': [
+    {
+      'target_name': 'nsnet',
+      'sources': ["<!@(node -p \"require('./native/sources.json').sources.join(' ')\")"],
+      'include_dirs': ["<!@(node -p \"require('node-addon-api').include_dir\")", '<(SHARED_INTERMEDIATE_DIR)'],
+      'defines': [
+        'NAPI_VERSION=8',
+        'NAPI_CPP_EXCEPTIONS',
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+        'NODE_ADDON_API_DISABLE_DEPRECATED',
+        '_GNU_SOURCE',
+      ],
+      'cflags!': ['-fno-exceptions'],
+      'cflags_cc!': ['-fno-exceptions', '-fno-rtti'],
+      'cflags': ['-Wall', '-Wextra', '-fvisibility=hidden'],
+      'cflags_cc': ['-std=c++17', '-fexceptions', '-fvisibility-inlines-hidden'],
+      # Threads of ours may outlive the environment that loaded us, so the code must never be unloaded.
+      'ldflags': ['-Wl,--exclude-libs,ALL', '-Wl,-z,nodelete', '-Wl,-z,relro', '-Wl,-z,now', '-Wl,--as-needed'],
+      'actions': [
+        {
+          'action_name': 'stub',
+          'inputs': ['native/stub/stub.c', 'native/stub/embed.mjs', 'native/program.h'],
+          'outputs': ['<(SHARED_INTERMEDIATE_DIR)/stub.h'],
+          'action': ['node', 'native/stub/embed.mjs', '<(SHARED_INTERMEDIATE_DIR)/stub.h'],
+        },
+      ],
+    },
+  ],
+}

@@ -1,0 +1,101 @@
+// The excursion: work inside other namespaces without a thread of this process ever changing its own.
+//
+// A transient clone (CLONE_VM|CLONE_VFORK|CLONE_FILES) is its own thread group, so it may join and make namespaces;
+// it opens descriptors straight into this process's table, and exits. Since it shares this process's memory, whoever
+// may ptrace it there could read and write that memory (the pattern of CVE-2016-9962): it never enters a pid
+// namespace, and no user namespace but the one this process made and in which no foreign code runs. Everything else
+// is entered by the stub, which has memory of its own.
+#ifndef NSNET_EXCURSION_H_
+#define NSNET_EXCURSION_H_
+
+#include <napi.h>
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "arguments.h"
+#include "fd.h"
+#include "jobs.h"
+#include "program.h"
+
+namespace nsnet {
+
+struct Argument {
+  uint8_t kind;
+  int64_t value;
+  Argument(int v) : kind(NSNET_VALUE), value(v) {}             // NOLINT: reads as the call it stands for
+  Argument(unsigned v) : kind(NSNET_VALUE), value(v) {}        // NOLINT
+  Argument(long v) : kind(NSNET_VALUE), value(v) {}            // NOLINT
+  Argument(unsigned long v) : kind(NSNET_VALUE), value(v) {}   // NOLINT
+  Argument(uint8_t k, int64_t v) : kind(k), value(v) {}
+};
+
+class Program {
+ public:
+  // `capacity` bytes of data at the most; -E2BIG at the run if more was put in.
+  explicit Program(size_t capacity = 4096);
+  // Adds a call; returns its number.
+  int Step(long number, uint8_t flags, std::initializer_list<Argument> arguments);
+  Argument Data(const void* bytes, size_t size);
+  Argument Text(const std::string& text) { return Data(text.c_str(), text.size() + 1); }
+  Argument Room(size_t size) { return Data(nullptr, size); }
+  static Argument Result(int step) { return Argument(NSNET_RESULT, step); }
+
+  int64_t ResultOf(int step) const { return program_->steps[step].result; }
+  // The call that ended the program: 'setns', 'unshare', 'openat'…
+  const char* FailedCall() const;
+  // The descriptor that a step made, for the caller to own.
+  UniqueFd Take(int step);
+  const uint8_t* At(const Argument& data) const { return program_->data + data.value; }
+
+ private:
+  friend class Excursion;
+  struct Free {
+    void operator()(nsnet_program* program) const { free(program); }
+  };
+  std::unique_ptr<nsnet_program, Free> program_;
+  size_t capacity_;
+  bool overflow_ = false;
+  int failed_call_ = 0;
+};
+
+// Which namespaces to enter, in order, and by which way.
+struct Where {
+  struct Entry {
+    FdUse fd;
+    int type;
+  };
+  std::vector<Entry> entries;
+  bool own_memory = false;  // by the stub
+  bool closed = false;      // one of the descriptors was closed meanwhile
+
+  // An array [descriptor, type, descriptor, type, …] and whether the stub is to be used.
+  static Where From(const Napi::Value& list, const Napi::Value& own_memory);
+};
+
+class Excursion {
+ public:
+  // Runs the program inside; with `move` set it changes namespaces itself, so it needs a clone even if there is
+  // nothing to enter. Returns 0 or -errno. Blocks: never on the JavaScript thread.
+  static int Run(const Where& where, Program& program, bool move);
+  // Forces the stub for everything, as on systems where CLONE_VM is not sane (QEMU's user mode, WSL 1).
+  static void ForceOwnMemory(bool force);
+  // Forces the O_TMPFILE copy of the stub, as where vm.memfd_noexec=2 forbids the memfd.
+  static void ForceTemporaryFile(bool force);
+  static bool MemoryIsShared();
+
+ private:
+  static int RunShared(Program& program);
+  static int RunStub(const Where& where, Program& program);
+};
+
+// What a failed excursion gives to TypeScript: { errno, syscall }.
+Finish Failure(int error, const char* syscall);
+
+void InitExcursion(Napi::Env env, Napi::Object exports);
+
+}  // namespace nsnet
+
+#endif  // NSNET_EXCURSION_H_

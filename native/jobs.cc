@@ -1,0 +1,211 @@
+#include "jobs.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include <chrono>
+
+namespace nsnet {
+
+namespace {
+
+// Most jobs wait for the kernel's rtnl lock, or hold it; more threads would only queue there.
+constexpr int kMaxThreads = 4;
+constexpr auto kIdleTime = std::chrono::milliseconds(250);
+
+}  // namespace
+
+ThreadPool& Threads() {
+  static auto* pool = new ThreadPool();  // never destroyed: threads outlive static destruction
+  return *pool;
+}
+
+void ThreadPool::Post(Task task) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  tasks_.push_back(std::move(task));
+  if (idle_ >= static_cast<int>(tasks_.size()))
+    wake_.notify_one();
+  else if (threads_ < kMaxThreads)
+    Start();
+}
+
+void ThreadPool::Start() {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, 256 * 1024);
+  pthread_t thread;
+  // Without a thread the task waits for one that is there; with none at all the caller's thread does the work.
+  if (pthread_create(&thread, &attributes, Main, this) == 0) threads_++;
+  pthread_attr_destroy(&attributes);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (threads_ > 0) return;
+  while (!tasks_.empty()) {
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    mutex_.unlock();
+    task();
+    task = nullptr;
+    mutex_.lock();
+  }
+}
+
+void* ThreadPool::Main(void* pool) {
+  pthread_setname_np(pthread_self(), "nsnet");
+  static_cast<ThreadPool*>(pool)->Work();
+  return nullptr;
+}
+
+void ThreadPool::Work() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (;;) {
+    idle_++;
+    const bool some = wake_.wait_for(lock, kIdleTime, [this] { return !tasks_.empty(); });
+    idle_--;
+    if (!some) break;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    task = nullptr;
+    lock.lock();
+  }
+  threads_--;
+}
+
+void TaskQueue::Post(Task task) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    tasks_.push_back(std::move(task));
+    if (running_) return;
+    running_ = true;
+  }
+  Threads().Post([self = shared_from_this()] { self->Drain(); });
+}
+
+void TaskQueue::Drain() {
+  for (;;) {
+    Task task;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (tasks_.empty()) {
+        running_ = false;
+        return;
+      }
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    task();
+  }
+}
+
+std::shared_ptr<Environment> Environment::Of(Napi::Env env) {
+  void* data = nullptr;
+  napi_get_instance_data(env, &data);
+  if (data == nullptr) throw Napi::Error::New(env, "nsnet was not initialised in this environment");
+  return *static_cast<std::shared_ptr<Environment>*>(data);
+}
+
+void Environment::Init(Napi::Env env) {
+  auto environment = std::make_shared<Environment>();
+  napi_value name;
+  napi_create_string_utf8(env, "nsnet", NAPI_AUTO_LENGTH, &name);
+  if (napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, nullptr, Deliver,
+                                      &environment->function_) != napi_ok)
+    throw Napi::Error::New(env);
+  napi_unref_threadsafe_function(env, environment->function_);
+  auto* held = new std::shared_ptr<Environment>(environment);
+  napi_set_instance_data(
+      env, held, [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Environment>*>(data); },
+      nullptr);
+  napi_add_env_cleanup_hook(
+      env,
+      [](void* data) {
+        auto* kept = static_cast<std::shared_ptr<Environment>*>(data);
+        (*kept)->End();
+        delete kept;
+      },
+      new std::shared_ptr<Environment>(environment));
+}
+
+void Environment::End() {
+  std::vector<std::function<void(Napi::Env)>> dropped;
+  std::lock_guard<std::mutex> lock(mutex_);
+  ended_ = true;
+  dropped.swap(calls_);
+  napi_release_threadsafe_function(function_, napi_tsfn_abort);
+}
+
+void Environment::Call(std::function<void(Napi::Env)> call) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (ended_) return;
+  calls_.push_back(std::move(call));
+  if (calls_.size() > 1) return;  // a delivery is already on its way
+  auto* self = new std::shared_ptr<Environment>(shared_from_this());
+  if (napi_call_threadsafe_function(function_, self, napi_tsfn_nonblocking) != napi_ok) {
+    delete self;
+    ended_ = true;
+  }
+}
+
+void Environment::Deliver(napi_env env, napi_value, void*, void* data) {
+  std::unique_ptr<std::shared_ptr<Environment>> self(static_cast<std::shared_ptr<Environment>*>(data));
+  std::vector<std::function<void(Napi::Env)>> calls;
+  {
+    std::lock_guard<std::mutex> lock((*self)->mutex_);
+    calls.swap((*self)->calls_);
+  }
+  if (env == nullptr) return;  // the environment is ending: what the calls hold is let go
+  for (auto& call : calls) {
+    Napi::HandleScope scope(env);
+    try {
+      call(env);
+    } catch (const Napi::Error&) {
+      // Only a terminating Worker gets here: nothing can run in it any more.
+    }
+    call = nullptr;
+  }
+}
+
+void Environment::Hold(Napi::Env env) {
+  if (held_++ == 0) napi_ref_threadsafe_function(env, function_);
+}
+
+void Environment::Unhold(Napi::Env env) {
+  if (--held_ == 0) napi_unref_threadsafe_function(env, function_);
+}
+
+Pending::Pending(Napi::Env env, std::shared_ptr<Environment> environment)
+    : environment_(std::move(environment)),
+      deferred_(std::make_unique<Napi::Promise::Deferred>(Napi::Promise::Deferred::New(env))),
+      promise_(deferred_->Promise()) {
+  environment_->Hold(env);
+}
+
+std::shared_ptr<Pending> Pending::New(Napi::Env env) {
+  return std::make_shared<Pending>(env, Environment::Of(env));
+}
+
+void Pending::Settle(Finish finish) {
+  environment_->Call([self = shared_from_this(), finish = std::move(finish)](Napi::Env env) {
+    self->environment_->Unhold(env);
+    self->deferred_->Resolve(finish(env));
+  });
+}
+
+Napi::Value Submit(Napi::Env env, std::function<Finish()> work) {
+  auto pending = Pending::New(env);
+  auto promise = pending->Promise();
+  Threads().Post([pending, work = std::move(work)]() mutable {
+    Finish finish = work();
+    work = nullptr;  // its uses of descriptors end before the promise settles
+    pending->Settle(std::move(finish));
+  });
+  return promise;
+}
+
+}  // namespace nsnet

@@ -1,0 +1,205 @@
+// Making namespaces, and asking them what they are (ioctl_nsfs(2), pidfd_open(2)).
+#include "namespaces.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "arguments.h"
+#include "excursion.h"
+#include "jobs.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
+namespace nsnet {
+
+namespace {
+
+// The user that a new user namespace maps to its root, always a map of one id: more needs the parent's privileges.
+void MapSelf(Program* program) {
+  const auto write = [program](const char* path, const std::string& text, uint8_t flags) {
+    const int file = program->Step(SYS_openat, flags | NSNET_TEMPORARY,
+                                   {AT_FDCWD, program->Text(path), O_WRONLY | O_CLOEXEC});
+    program->Step(SYS_write, flags, {Program::Result(file), program->Data(text.data(), text.size()), text.size()});
+  };
+  write("/proc/self/setgroups", "deny", NSNET_OPTIONAL);  // absent before 3.19
+  write("/proc/self/uid_map", "0 " + std::to_string(geteuid()) + " 1", 0);
+  write("/proc/self/gid_map", "0 " + std::to_string(getegid()) + " 1", 0);
+}
+
+int OpenSelf(Program* program, const char* name) {
+  return program->Step(SYS_openat, NSNET_KEEP,
+                       {AT_FDCWD, program->Text(std::string("/proc/self/ns/") + name), O_RDONLY | O_CLOEXEC});
+}
+
+struct Shared {
+  std::mutex mutex;
+  UniqueFd fd;
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
+Shared& TheShared() {
+  static auto* shared = new Shared();
+  return *shared;
+}
+
+struct UnshareRequest {
+  int flags;
+  std::vector<std::string> names;
+  std::vector<int> sockets;  // domain, type, protocol, …
+};
+
+Finish Unshare(const Where& where, const UnshareRequest& request) {
+  Program program;
+  std::vector<int> kept;
+  program.Step(SYS_unshare, 0, {request.flags});
+  if (request.flags & CLONE_NEWUSER) MapSelf(&program);
+  for (const auto& name : request.names) kept.push_back(OpenSelf(&program, name.c_str()));
+  for (size_t i = 0; i + 2 < request.sockets.size(); i += 3) {
+    kept.push_back(program.Step(
+        SYS_socket, NSNET_KEEP,
+        {request.sockets[i], request.sockets[i + 1] | SOCK_CLOEXEC, request.sockets[i + 2]}));
+  }
+  const int error = Excursion::Run(where, program, true);
+  if (error < 0) return Failure(error, program.FailedCall());
+  auto fds = std::make_shared<std::vector<UniqueFd>>();
+  for (const int step : kept) fds->push_back(program.Take(step));
+  return [fds](Napi::Env env) -> Napi::Value {
+    auto list = Napi::Array::New(env, fds->size());
+    for (size_t i = 0; i < fds->size(); i++) list.Set(i, WrapFd(env, std::move((*fds)[i])));
+    return list;
+  };
+}
+
+// unshare(where, ownMemory, flags, names, sockets) → descriptors of the new namespaces, then the sockets
+Napi::Value UnshareCall(const Napi::CallbackInfo& info) {
+  auto where = std::make_shared<Where>(Where::From(info[0], info[1]));
+  UnshareRequest request{IntArgument(info, 2), {}, {}};
+  if (!info[3].IsArray() || !info[4].IsArray()) throw Napi::TypeError::New(info.Env(), "Expected arrays");
+  const auto names = info[3].As<Napi::Array>();
+  for (uint32_t i = 0; i < names.Length(); i++) request.names.push_back(Napi::Value(names.Get(i)).ToString());
+  const auto sockets = info[4].As<Napi::Array>();
+  for (uint32_t i = 0; i < sockets.Length(); i++)
+    request.sockets.push_back(Napi::Value(sockets.Get(i)).ToNumber().Int32Value());
+  return Submit(info.Env(), [where, request]() -> Finish { return Unshare(*where, request); });
+}
+
+Napi::Value SharedUser(const Napi::CallbackInfo& info) {
+  return Submit(info.Env(), []() -> Finish {
+    auto fd = std::make_shared<UniqueFd>();
+    const char* call = "unshare";
+    const int error = SharedUserNamespace(fd.get(), &call);
+    if (error < 0) return Failure(error, call);
+    return [fd](Napi::Env env) -> Napi::Value { return WrapFd(env, std::move(*fd)); };
+  });
+}
+
+Napi::Value IsSharedUser(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), IsSharedUserNamespace(UseFd(info[0]).Get()));
+}
+
+// nsInfo(fd) → [type, inode, device, creator's uid or -errno] or -errno
+Napi::Value NamespaceInfo(const Napi::CallbackInfo& info) {
+  const FdUse fd = UseFd(info[0]);
+  struct stat status;
+  if (fstat(fd.Get(), &status) != 0) return Napi::Number::New(info.Env(), -errno);
+  const int type = ioctl(fd.Get(), NS_GET_NSTYPE);
+  if (type < 0) return Napi::Number::New(info.Env(), errno == ENOTTY ? -EINVAL : -errno);
+  uid_t uid = 0;
+  const int known = ioctl(fd.Get(), NS_GET_OWNER_UID, &uid);
+  auto list = Napi::Array::New(info.Env(), 4);
+  list.Set(0u, Napi::Number::New(info.Env(), type));
+  list.Set(1u, Napi::Number::New(info.Env(), static_cast<double>(status.st_ino)));
+  list.Set(2u, Napi::Number::New(info.Env(), static_cast<double>(status.st_dev)));
+  list.Set(3u, Napi::Number::New(info.Env(), known == 0 ? static_cast<double>(uid) : -errno));
+  return list;
+}
+
+Napi::Value Related(const Napi::CallbackInfo& info, unsigned long request) {
+  const FdUse fd = UseFd(info[0]);
+  const int related = ioctl(fd.Get(), request);
+  if (related < 0) return Napi::Number::New(info.Env(), -errno);
+  return WrapFd(info.Env(), UniqueFd(related));
+}
+
+Napi::Value NamespaceUser(const Napi::CallbackInfo& info) { return Related(info, NS_GET_USERNS); }
+Napi::Value NamespaceParent(const Napi::CallbackInfo& info) { return Related(info, NS_GET_PARENT); }
+
+Napi::Value PidfdOpen(const Napi::CallbackInfo& info) {
+  const long fd = syscall(SYS_pidfd_open, IntArgument(info, 0), 0);
+  return fd < 0 ? Napi::Value(Napi::Number::New(info.Env(), -errno))
+                : WrapFd(info.Env(), UniqueFd(static_cast<int>(fd)));
+}
+
+// Whether the process of a pidfd has exited.
+Napi::Value PidfdExited(const Napi::CallbackInfo& info) {
+  const FdUse fd = UseFd(info[0]);
+  pollfd waiting = {fd.Get(), POLLIN, 0};
+  return Napi::Boolean::New(info.Env(), poll(&waiting, 1, 0) != 0);
+}
+
+}  // namespace
+
+int SharedUserNamespace(UniqueFd* fd, const char** call) {
+  Shared& shared = TheShared();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  if (shared.fd.Get() < 0) {
+    int error = 0;
+    // A process that gave up privileges is not dumpable, so it may not write a map through its own memory; the
+    // stub, freshly executed, may.
+    for (const bool own_memory : {false, true}) {
+      Program program;
+      program.Step(SYS_unshare, 0, {CLONE_NEWUSER});
+      MapSelf(&program);
+      const int kept = OpenSelf(&program, "user");
+      Where where;
+      where.own_memory = own_memory;
+      error = Excursion::Run(where, program, true);
+      *call = program.FailedCall();
+      if (error == 0) shared.fd = program.Take(kept);
+      if (error != -EACCES) break;
+    }
+    if (error < 0) return error;
+    struct stat status;
+    if (fstat(shared.fd.Get(), &status) != 0) return -errno;
+    shared.device = status.st_dev;
+    shared.inode = status.st_ino;
+  }
+  const int copy = fcntl(shared.fd.Get(), F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return -errno;
+  *fd = UniqueFd(copy);
+  return 0;
+}
+
+bool IsSharedUserNamespace(int fd) {
+  Shared& shared = TheShared();
+  std::lock_guard<std::mutex> lock(shared.mutex);
+  struct stat status;
+  return shared.fd.Get() >= 0 && fstat(fd, &status) == 0 && status.st_dev == shared.device &&
+         status.st_ino == shared.inode;
+}
+
+void InitNamespaces(Napi::Env env, Napi::Object exports) {
+  Export(env, exports, "unshare", UnshareCall);
+  Export(env, exports, "sharedUser", SharedUser);
+  Export(env, exports, "isSharedUser", IsSharedUser);
+  Export(env, exports, "nsInfo", NamespaceInfo);
+  Export(env, exports, "nsUser", NamespaceUser);
+  Export(env, exports, "nsParent", NamespaceParent);
+  Export(env, exports, "pidfdOpen", PidfdOpen);
+  Export(env, exports, "pidfdExited", PidfdExited);
+}
+
+}  // namespace nsnet

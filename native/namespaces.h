@@ -1,0 +1,19 @@
+#ifndef NSNET_NAMESPACES_H_
+#define NSNET_NAMESPACES_H_
+
+#include <napi.h>
+
+#include "fd.h"
+
+namespace nsnet {
+
+// The one user namespace that owns every network namespace this process makes without privileges, made on first
+// use: 0 and a descriptor of it, or -errno and the call that failed.
+int SharedUserNamespace(UniqueFd* fd, const char** call);
+bool IsSharedUserNamespace(int fd);
+
+void InitNamespaces(Napi::Env env, Napi::Object exports);
+
+}  // namespace nsnet
+
+#endif  // NSNET_NAMESPACES_H_

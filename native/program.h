@@ -1,0 +1,116 @@
+// A program of system calls, run by a transient clone that shares this process's memory, or by the stub in memory
+// of its own. Included by both, so it is freestanding: no libc, no TLS, no stack protector, no sanitizer.
+#ifndef NSNET_PROGRAM_H_
+#define NSNET_PROGRAM_H_
+
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#define NSNET_MAX_STEPS 48
+#define NSNET_DATA_SIZE 262144
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum nsnet_argument { NSNET_VALUE = 0, NSNET_DATA = 1, NSNET_RESULT = 2 };
+
+enum nsnet_step_flag {
+  NSNET_KEEP = 1,      // the result is a descriptor to hand back
+  NSNET_TEMPORARY = 2, // the result is a descriptor to close at the end
+  NSNET_OPTIONAL = 4,  // its failure does not end the program
+};
+
+struct nsnet_step {
+  int64_t args[6];  // a value, an offset into data, or the number of an earlier step
+  int64_t result;   // what the call returned; -errno on failure
+  int32_t number;
+  uint8_t kinds[6];
+  uint8_t flags;
+  uint8_t done;
+};
+
+struct nsnet_program {
+  int32_t count;
+  int32_t failed;  // the step that ended it, or -1
+  uint32_t data_size;
+  uint32_t unused;
+  struct nsnet_step steps[NSNET_MAX_STEPS];
+  uint8_t data[NSNET_DATA_SIZE];
+};
+
+#if defined(__clang__)
+#define NSNET_BARE __attribute__((no_sanitize("address", "undefined"), no_stack_protector))
+#else
+#define NSNET_BARE __attribute__((no_sanitize_address, no_sanitize_undefined, no_stack_protector))
+#endif
+
+NSNET_BARE static inline int64_t nsnet_syscall(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d,
+                                               int64_t e, int64_t f) {
+#if defined(__x86_64__)
+  register int64_t r10 __asm__("r10") = d;
+  register int64_t r8 __asm__("r8") = e;
+  register int64_t r9 __asm__("r9") = f;
+  int64_t result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+#elif defined(__aarch64__)
+  register int64_t x8 __asm__("x8") = number;
+  register int64_t x0 __asm__("x0") = a;
+  register int64_t x1 __asm__("x1") = b;
+  register int64_t x2 __asm__("x2") = c;
+  register int64_t x3 __asm__("x3") = d;
+  register int64_t x4 __asm__("x4") = e;
+  register int64_t x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return x0;
+#else
+#error "nsnet has no system call sequence for this architecture"
+#endif
+}
+
+NSNET_BARE static inline int64_t nsnet_argument(struct nsnet_program* program, int step, int index) {
+  const int64_t value = program->steps[step].args[index];
+  switch (program->steps[step].kinds[index]) {
+    case NSNET_DATA:
+      return (int64_t)(uintptr_t)(program->data + value);
+    case NSNET_RESULT:
+      return program->steps[value].result;
+    default:
+      return value;
+  }
+}
+
+// Ends with every temporary descriptor closed and, where it failed, those to keep as well. A step's result is in
+// memory as soon as the call returned, so that whoever started a clone that was killed can close what it opened.
+NSNET_BARE static inline void nsnet_run(struct nsnet_program* program) {
+  program->failed = -1;
+  for (int i = 0; i < program->count; i++) {
+    volatile struct nsnet_step* step = &program->steps[i];
+    step->result = nsnet_syscall(step->number, nsnet_argument(program, i, 0), nsnet_argument(program, i, 1),
+                                 nsnet_argument(program, i, 2), nsnet_argument(program, i, 3),
+                                 nsnet_argument(program, i, 4), nsnet_argument(program, i, 5));
+    step->done = 1;
+    if (step->result < 0 && !(step->flags & NSNET_OPTIONAL)) {
+      program->failed = i;
+      break;
+    }
+  }
+  for (int i = 0; i < program->count; i++) {
+    volatile struct nsnet_step* step = &program->steps[i];
+    const int close = (step->flags & NSNET_TEMPORARY) || (program->failed >= 0 && (step->flags & NSNET_KEEP));
+    if (step->done && step->result >= 0 && close) {
+      nsnet_syscall(SYS_close, step->result, 0, 0, 0, 0, 0);
+      step->done = 0;
+    }
+  }
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // NSNET_PROGRAM_H_

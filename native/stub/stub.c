@@ -1,0 +1,87 @@
+// The stub: a static program with memory of its own, embedded in the add-on and run from a sealed memfd. It enters
+// what the transient clone must not enter, because whoever is inside could read the memory of Node through it.
+// It reads one program from the socket named by its first argument, runs it, and answers with the program as it
+// stands afterwards and the descriptors to keep (SCM_RIGHTS).
+#include "../program.h"
+
+#include <linux/prctl.h>
+#include <linux/types.h>
+#include <sys/socket.h>
+
+static struct nsnet_program program;
+
+NSNET_BARE static long call(long number, long a, long b, long c) { return nsnet_syscall(number, a, b, c, 0, 0, 0); }
+
+NSNET_BARE static int transfer(int number, int fd, char* bytes, long size) {
+  while (size > 0) {
+    long moved = call(number, fd, (long)bytes, size);
+    if (moved == -4 /* EINTR */) continue;
+    if (moved <= 0) return 0;
+    bytes += moved;
+    size -= moved;
+  }
+  return 1;
+}
+
+NSNET_BARE static int answer(int fd) {
+  union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int) * NSNET_MAX_STEPS)];
+  } control;
+  int* fds = (int*)CMSG_DATA(&control.header);
+  int count = 0;
+  for (int i = 0; i < program.count; i++) {
+    if (program.failed < 0 && (program.steps[i].flags & NSNET_KEEP) && program.steps[i].result >= 0)
+      fds[count++] = (int)program.steps[i].result;
+  }
+  const long size = (long)(sizeof program - NSNET_DATA_SIZE + program.data_size);
+  // The first byte carries the descriptors: ancillary data needs at least one, and comes with exactly that read.
+  char first = 0;
+  struct iovec vector = {&first, 1};
+  struct msghdr message = {0};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  if (count > 0) {
+    control.header.cmsg_level = SOL_SOCKET;
+    control.header.cmsg_type = SCM_RIGHTS;
+    control.header.cmsg_len = CMSG_LEN(sizeof(int) * count);
+    message.msg_control = &control;
+    message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+  }
+  if (call(SYS_sendmsg, fd, (long)&message, 0) != 1) return 0;
+  return transfer(SYS_write, fd, (char*)&program, size);
+}
+
+NSNET_BARE __attribute__((used, noreturn)) void nsnet_stub(long* stack) {
+  const char* text = (const char*)stack[2];
+  int fd = 0;
+  while (*text >= '0' && *text <= '9') fd = fd * 10 + (*text++ - '0');
+  call(SYS_prctl, PR_SET_PDEATHSIG, 9, 0);
+  const long head = (long)(sizeof program - NSNET_DATA_SIZE);
+  int ok = transfer(SYS_read, fd, (char*)&program, head) && program.count >= 0 && program.count <= NSNET_MAX_STEPS &&
+           program.data_size <= NSNET_DATA_SIZE && transfer(SYS_read, fd, (char*)program.data, program.data_size);
+  if (ok) {
+    nsnet_run(&program);
+    ok = answer(fd);
+  }
+  for (;;) call(SYS_exit_group, ok ? 0 : 255, 0, 0);
+}
+
+#if defined(__x86_64__)
+__asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall nsnet_stub\n");
+#elif defined(__aarch64__)
+__asm__(".globl _start\n_start:\n\tmov x29, xzr\n\tmov x0, sp\n\tbl nsnet_stub\n");
+#endif
+
+// The compiler may call these even in freestanding code.
+NSNET_BARE void* memset(void* to, int byte, unsigned long size) {
+  volatile char* at = to;
+  while (size--) *at++ = (char)byte;
+  return to;
+}
+NSNET_BARE void* memcpy(void* to, const void* from, unsigned long size) {
+  volatile char* at = to;
+  const char* source = from;
+  while (size--) *at++ = *source++;
+  return to;
+}
