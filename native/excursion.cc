@@ -271,6 +271,13 @@ Where Where::From(const Napi::Value& list, const Napi::Value& own_memory) {
   return where;
 }
 
+bool Where::EntersForeignUser() const {
+  for (const auto& entry : entries) {
+    if (entry.type == CLONE_NEWUSER && !IsSharedUserNamespace(entry.fd.Get())) return true;
+  }
+  return false;
+}
+
 void Excursion::ForceOwnMemory(bool force) { force_own_memory = force; }
 void Excursion::ForceTemporaryFile(bool force) { force_temporary_file = force; }
 
@@ -285,6 +292,10 @@ bool Excursion::MemoryIsShared() {
   return shared;
 }
 
+bool Excursion::UsesOwnMemory(const Where& where) {
+  return where.own_memory || force_own_memory.load() || !MemoryIsShared();
+}
+
 int Excursion::Run(const Where& where, Program& program, bool move) {
   if (where.closed) return -EBADF;
   if (program.overflow_) return -E2BIG;
@@ -295,15 +306,14 @@ int Excursion::Run(const Where& where, Program& program, bool move) {
     program.failed_call_ = steps->steps[steps->failed].number;
     return static_cast<int>(steps->steps[steps->failed].result);
   }
-  const bool own_memory = where.own_memory || force_own_memory.load() || !MemoryIsShared();
+  const bool own_memory = UsesOwnMemory(where);
   const int joins = static_cast<int>(where.entries.size());
   const int prefix = joins + (own_memory && joins > 0 ? 1 : 0);
   if (steps->count + prefix > NSNET_MAX_STEPS) return -E2BIG;
+  // The rule of excursion.h, kept here too whatever TypeScript asks for.
+  if (!own_memory && where.EntersForeignUser()) return -EPERM;
   for (const auto& entry : where.entries) {
-    // The rule above, kept here too whatever TypeScript asks for.
-    if (own_memory) continue;
-    if (entry.type == CLONE_NEWPID || entry.type == CLONE_NEWTIME) return -EPERM;
-    if (entry.type == CLONE_NEWUSER && !IsSharedUserNamespace(entry.fd.Get())) return -EPERM;
+    if (!own_memory && (entry.type == CLONE_NEWPID || entry.type == CLONE_NEWTIME)) return -EPERM;
   }
   // The joins come first; results that later steps name move with them.
   memmove(steps->steps + prefix, steps->steps, sizeof(nsnet_step) * steps->count);

@@ -58,7 +58,7 @@ class Program {
   std::unique_ptr<nsnet_program, Free> program_;
   size_t capacity_;
   bool overflow_ = false;
-  int failed_call_ = 0;
+  int failed_call_ = -1;
 };
 
 // Which namespaces to enter, in order, and by which way.
@@ -71,6 +71,7 @@ struct Where {
   bool own_memory = false;  // by the stub
   bool closed = false;      // one of the descriptors was closed meanwhile
 
+  bool EntersForeignUser() const;
   // An array [descriptor, type, descriptor, type, …] and whether the stub is to be used.
   static Where From(const Napi::Value& list, const Napi::Value& own_memory);
 };
@@ -84,7 +85,9 @@ class Excursion {
   static void ForceOwnMemory(bool force);
   // Forces the O_TMPFILE copy of the stub, as where vm.memfd_noexec=2 forbids the memfd.
   static void ForceTemporaryFile(bool force);
+  // Whether clones share memory here: probed once.
   static bool MemoryIsShared();
+  static bool UsesOwnMemory(const Where& where);
 
  private:
   static int RunShared(Program& program);

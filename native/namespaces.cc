@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -27,15 +28,19 @@ namespace nsnet {
 namespace {
 
 // The user that a new user namespace maps to its root, always a map of one id: more needs the parent's privileges.
-void MapSelf(Program* program) {
+void MapSelf(Program* program, bool own_memory) {
   const auto write = [program](const char* path, const std::string& text, uint8_t flags) {
     const int file = program->Step(SYS_openat, flags | NSNET_TEMPORARY,
                                    {AT_FDCWD, program->Text(path), O_WRONLY | O_CLOEXEC});
     program->Step(SYS_write, flags, {Program::Result(file), program->Data(text.data(), text.size()), text.size()});
   };
+  // The stub stopped being dumpable if it joined anything, and the files of a process that is not belong to the real
+  // root. It has joined only the shared namespace, where no foreign code runs. Never in memory shared with Node.
+  if (own_memory) program->Step(SYS_prctl, 0, {PR_SET_DUMPABLE, 1});
   write("/proc/self/setgroups", "deny", NSNET_OPTIONAL);  // absent before 3.19
   write("/proc/self/uid_map", "0 " + std::to_string(geteuid()) + " 1", 0);
   write("/proc/self/gid_map", "0 " + std::to_string(getegid()) + " 1", 0);
+  if (own_memory) program->Step(SYS_prctl, 0, {PR_SET_DUMPABLE, 0});
 }
 
 int OpenSelf(Program* program, const char* name) {
@@ -62,10 +67,11 @@ struct UnshareRequest {
 };
 
 Finish Unshare(const Where& where, const UnshareRequest& request) {
+  if ((request.flags & CLONE_NEWUSER) && where.EntersForeignUser()) return Failure(-EPERM, "unshare");
   Program program;
   std::vector<int> kept;
   program.Step(SYS_unshare, 0, {request.flags});
-  if (request.flags & CLONE_NEWUSER) MapSelf(&program);
+  if (request.flags & CLONE_NEWUSER) MapSelf(&program, Excursion::UsesOwnMemory(where));
   for (const auto& name : request.names) kept.push_back(OpenSelf(&program, name.c_str()));
   for (size_t i = 0; i + 2 < request.sockets.size(); i += 3) {
     kept.push_back(program.Step(
@@ -160,12 +166,12 @@ int SharedUserNamespace(UniqueFd* fd, const char** call) {
     // A process that gave up privileges is not dumpable, so it may not write a map through its own memory; the
     // stub, freshly executed, may.
     for (const bool own_memory : {false, true}) {
-      Program program;
-      program.Step(SYS_unshare, 0, {CLONE_NEWUSER});
-      MapSelf(&program);
-      const int kept = OpenSelf(&program, "user");
       Where where;
       where.own_memory = own_memory;
+      Program program;
+      program.Step(SYS_unshare, 0, {CLONE_NEWUSER});
+      MapSelf(&program, Excursion::UsesOwnMemory(where));
+      const int kept = OpenSelf(&program, "user");
       error = Excursion::Run(where, program, true);
       *call = program.FailedCall();
       if (error == 0) shared.fd = program.Take(kept);
