@@ -1,0 +1,3 @@
+declare module 'bindings' {
+  export default function bindings(options: { bindings: string; module_root: string; try: string[][] }): unknown;
+}

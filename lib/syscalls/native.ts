@@ -1,0 +1,109 @@
+import { load } from './load.js';
+
+/** A descriptor owned by the add-on: closed when collected, or when its environment ends. */
+export interface NativeFd {
+  readonly __fd: unique symbol;
+}
+export interface NativeWatch {
+  readonly __watch: unique symbol;
+}
+/** What an excursion that failed gives: `errno` negative, and the call that failed. */
+export interface Failure {
+  errno: number;
+  syscall: string;
+}
+/** Namespaces to enter, in order: [descriptor, CLONE_NEW…, descriptor, …]. */
+export type Entries = readonly (NativeFd | number)[];
+
+/**
+ * The add-on as it is: values or -errno, no policy, no checks beyond those that keep the process alive. What returns
+ * a promise works on a thread of the add-on's own; the rest never waits.
+ */
+export interface Native {
+  fdNumber(fd: NativeFd): number;
+  fdDup(number: number): NativeFd | number;
+  fdRelease(fd: NativeFd): number;
+  fdClose(fd: NativeFd): Promise<number>;
+  label(name: string, fd: NativeFd): number;
+  labelled(name: string): NativeFd | number;
+  unlabel(name: string): number;
+  labelNames(): string[];
+
+  forceOwnMemory(force: boolean): void;
+  forceTemporaryFile(force: boolean): void;
+  memoryIsShared(): Promise<boolean>;
+
+  unshare(
+    where: Entries,
+    ownMemory: boolean,
+    flags: number,
+    names: readonly string[],
+    sockets: readonly number[],
+  ): Promise<NativeFd[] | Failure>;
+  sharedUser(): Promise<NativeFd | Failure>;
+  isSharedUser(fd: NativeFd): boolean;
+  nsInfo(fd: NativeFd): [type: number, inode: number, device: number, uid: number] | number;
+  nsUser(fd: NativeFd): NativeFd | number;
+  nsParent(fd: NativeFd): NativeFd | number;
+  pidfdOpen(pid: number): NativeFd | number;
+  pidfdExited(fd: NativeFd): boolean;
+
+  open(where: Entries, ownMemory: boolean, path: string, flags: number, mode: number): Promise<NativeFd | Failure>;
+  readFile(where: Entries, ownMemory: boolean, path: string): Promise<Uint8Array | Failure>;
+  writeFile(where: Entries, ownMemory: boolean, path: string, bytes: Uint8Array): Promise<number | Failure>;
+  mount(
+    where: Entries,
+    ownMemory: boolean,
+    source: string | null,
+    target: string,
+    type: string | null,
+    flags: number,
+    data: string | null,
+  ): Promise<number | Failure>;
+  umount(where: Entries, ownMemory: boolean, target: string, flags: number): Promise<number | Failure>;
+
+  socket(
+    where: Entries,
+    ownMemory: boolean,
+    domain: number,
+    type: number,
+    protocol: number,
+  ): Promise<NativeFd | Failure>;
+  setsockopt(fd: NativeFd, level: number, name: number, value: Uint8Array): number;
+  getsockopt(fd: NativeFd, level: number, name: number, size: number): Uint8Array | number;
+  bind(fd: NativeFd, address: Uint8Array): number;
+  send(fd: NativeFd, bytes: Uint8Array, address?: Uint8Array): number;
+  receive(
+    fd: NativeFd,
+    count: number,
+  ): [bytes: Uint8Array, address: Uint8Array, control: Uint8Array, flags: number][] | number;
+
+  transact(fd: NativeFd, requests: Uint8Array): Promise<[errno: number, carried: number, answers: Uint8Array]>;
+  dump(
+    fd: NativeFd,
+    request: Uint8Array,
+  ): Promise<[errno: number, interrupted: boolean, next: () => Uint8Array | undefined]>;
+
+  watch(fd: NativeFd, callback: () => void): NativeWatch | number;
+  watchArm(watch: NativeWatch): number;
+  watchClose(watch: NativeWatch): void;
+
+  capabilities(): [low: number, high: number] | number;
+  dumpable(): number;
+  flock(fd: NativeFd, operation: number): number;
+  kernelRelease(): string | number;
+  now(): bigint;
+}
+
+let loaded: Native | undefined;
+
+/** The add-on, loaded on first use so that importing nsnet never throws, on any platform. */
+export function native(): Native {
+  if (loaded === undefined) {
+    loaded = load() as Native;
+    const { NSNET_EXCURSION, NSNET_STUB } = process.env;
+    if (NSNET_EXCURSION === 'stub') loaded.forceOwnMemory(true);
+    if (NSNET_STUB === 'tmpfile') loaded.forceTemporaryFile(true);
+  }
+  return loaded;
+}
