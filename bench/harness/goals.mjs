@@ -1,0 +1,60 @@
+// What nsnet wants to reach. Shown, never asserted: a machine may be slow or busy.
+import { baseline } from './measure.mjs';
+import { ratio, time } from './statistics.mjs';
+
+const WARM_AND_COLD = ['first', 'again'];
+const LOOP_LIMIT = 10e6;
+
+const figure = (result, peer, key) => result?.rows.find((row) => row.peer === peer)?.phases[key]?.median;
+
+function goal(text, value, limit, met, shown) {
+  const measured = value !== undefined && limit !== undefined;
+  return {
+    text,
+    status: measured ? (met ? 'met' : 'not met') : 'not measured',
+    shown: measured ? shown() : '',
+  };
+}
+
+function star(result) {
+  return WARM_AND_COLD.flatMap((key) => {
+    const own = figure(result, 'nsnet', key);
+    const c = baseline(result, key);
+    const go = figure(result, 'go', key);
+    return [
+      goal(`star, ${key}: at most 1.15 × C`, own, c, own <= 1.15 * c, () => `${ratio(own, c)} × C`),
+      goal(`star, ${key}: faster than Go`, own, go, own < go, () => `${time(own)} against ${time(go)}`),
+    ];
+  });
+}
+
+function routes(result) {
+  return WARM_AND_COLD.map((key) => {
+    const own = figure(result, 'nsnet', key);
+    const c = baseline(result, key);
+    const text = `routes, ${key}: at least 0.8 × the rate of C in batches`;
+    return goal(text, own, c, c / own >= 0.8, () => `${ratio(c, own)} × the rate`);
+  });
+}
+
+function dump(result) {
+  const json = result.rows.find((row) => row.label === 'ip -j route')?.phases.first?.median;
+  return WARM_AND_COLD.map((key) => {
+    const own = figure(result, 'nsnet', key);
+    const shown = () => `${time(own)} against ${time(json)}`;
+    return goal(`dump, ${key}: faster than ip -j route`, own, json, own < json, shown);
+  });
+}
+
+function loop(result) {
+  return result.rows.slice(1).map((row) => {
+    const longest = [row.phases.timerMax, row.phases.gapMax].map((phase) => phase?.median ?? Number.NaN);
+    const worst = longest.some(Number.isNaN) ? undefined : Math.max(...longest);
+    const text = `loop, ${row.label}: at most 10 ms`;
+    return goal(text, worst, LOOP_LIMIT, worst <= LOOP_LIMIT, () => time(worst));
+  });
+}
+
+const of = { star, routes, dump, loop };
+
+export const goals = (results) => results.flatMap((result) => of[result.name]?.(result) ?? []);

@@ -1,0 +1,64 @@
+// The peers: what each is called, what it needs, how its programs are built and started.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { bench, build, project, which } from './files.mjs';
+
+const GO_PACKAGES = '/usr/share/gocode'; // where Debian puts Go libraries
+const NETLINK_FOR_GO = 'src/github.com/vishvananda/netlink';
+
+function compile(file, args, options) {
+  mkdirSync(build, { recursive: true });
+  const run = spawnSync(file, args, { encoding: 'utf8', ...options });
+  if (run.error) throw run.error;
+  if (run.status !== 0) throw new Error(run.stderr.trim());
+}
+
+/** The first Python that has pyroute2: a version manager's often has not when the system's has. */
+function python() {
+  const has = (file) => spawnSync(file, ['-c', 'import pyroute2']).status === 0;
+  return ['/usr/bin/python3', 'python3'].find(has);
+}
+
+export const peers = {
+  c: {
+    packages: ['gcc', 'libc6-dev', 'linux-libc-dev'],
+    present: () => Boolean(which('cc') && existsSync('/usr/include/linux/veth.h')),
+    build() {
+      const folder = join(bench, 'peers/c');
+      const sources = readdirSync(folder).filter((name) => name.endsWith('.c'));
+      compile('cc', ['-O2', '-o', join(build, 'c-peer'), ...sources], { cwd: folder });
+    },
+    command: (scenario, ...args) => [join(build, 'c-peer'), scenario, ...args],
+  },
+  nsnet: {
+    missing: 'not built (npm run build)',
+    present: () => existsSync(join(project, 'dist/index.js')),
+    command: (scenario, ...args) => [process.execPath, join(bench, 'nsnet', `${scenario}.mjs`), ...args],
+  },
+  go: {
+    packages: ['golang-go', 'golang-github-vishvananda-netlink-dev', 'golang-github-vishvananda-netns-dev'],
+    present: () => Boolean(which('go') && existsSync(join(GO_PACKAGES, NETLINK_FOR_GO))),
+    build() {
+      const env = { ...process.env, GO111MODULE: 'off', GOPATH: GO_PACKAGES, GOFLAGS: '-mod=mod' };
+      env.GOCACHE = join(build, 'go-cache');
+      compile('go', ['build', '-o', join(build, 'go-peer'), '.'], { cwd: join(bench, 'peers/go'), env });
+    },
+    command: (scenario, ...args) => [join(build, 'go-peer'), scenario, ...args],
+  },
+  pyroute2: {
+    packages: ['python3', 'python3-pyroute2'],
+    present: () => Boolean(python()),
+    command: (scenario, ...args) => [
+      python(),
+      '-B',
+      join(bench, 'peers/pyroute2', `${scenario}.py`),
+      ...args,
+    ],
+  },
+  ip: {
+    packages: ['iproute2'],
+    present: () => Boolean(which('ip')),
+    command: (scenario, ...args) => [process.execPath, join(bench, 'peers/ip/ip.mjs'), scenario, ...args],
+  },
+};

@@ -1,0 +1,49 @@
+// How long the event loop stands still while routes are added: nothing | steady | held.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Netns } from 'nsnet';
+import { median, report, route } from './common.mjs';
+import { startNeighbour } from './neighbour.mjs';
+import { gapProbe, timerProbe } from './probes.mjs';
+
+const LASTS = 1500; // ms, each probe
+const PER_TICK = { nothing: 0, steady: 200, held: 20 };
+
+const [situation] = process.argv.slice(2);
+const perTick = PER_TICK[situation];
+const neighbour = situation === 'steady' ? undefined : await startNeighbour();
+const netns = await Netns.create({});
+const waits = [];
+let next = 0;
+
+/** One tick's calls; the time that the last of them takes is noted. */
+function arrive(pending) {
+  for (let i = 0; i < perTick; i++) pending.push(netns.routes.add(route(next++)));
+  const start = process.hrtime.bigint();
+  pending.at(-1)?.then(() => waits.push(Number(process.hrtime.bigint() - start)));
+}
+
+async function arriveFor(ms) {
+  const pending = [];
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    arrive(pending);
+    await sleep(1);
+  }
+  await Promise.all(pending);
+}
+
+async function probed(probe) {
+  const stop = probe();
+  await arriveFor(LASTS);
+  return stop();
+}
+
+await arriveFor(100); // what happens once, happens now
+waits.length = 0;
+const timer = await probed(timerProbe);
+const gap = await probed(gapProbe);
+const phases = { timerP99: timer.p99, timerMax: timer.max, gapP99: gap.p99, gapMax: gap.max };
+if (waits.length) Object.assign(phases, { addMedian: median(waits), addMax: Math.max(...waits) });
+if (neighbour) phases.held = await neighbour.stop();
+report(phases);
+await netns.close();
