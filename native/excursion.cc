@@ -271,6 +271,13 @@ Where Where::From(const Napi::Value& list, const Napi::Value& own_memory) {
   return where;
 }
 
+bool Where::EntersUser() const {
+  for (const auto& entry : entries) {
+    if (entry.type == CLONE_NEWUSER) return true;
+  }
+  return false;
+}
+
 bool Where::EntersForeignUser() const {
   for (const auto& entry : entries) {
     if (entry.type == CLONE_NEWUSER && !IsSharedUserNamespace(entry.fd.Get())) return true;

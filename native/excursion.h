@@ -71,6 +71,7 @@ struct Where {
   bool own_memory = false;  // by the stub
   bool closed = false;      // one of the descriptors was closed meanwhile
 
+  bool EntersUser() const;
   bool EntersForeignUser() const;
   // An array [descriptor, type, descriptor, type, …] and whether the stub is to be used.
   static Where From(const Napi::Value& list, const Napi::Value& own_memory);

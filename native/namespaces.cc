@@ -28,7 +28,8 @@ namespace nsnet {
 namespace {
 
 // The user that a new user namespace maps to its root, always a map of one id: more needs the parent's privileges.
-void MapSelf(Program* program, bool own_memory) {
+// `inside` the shared namespace this user is 0 already.
+void MapSelf(Program* program, bool own_memory, bool inside) {
   const auto write = [program](const char* path, const std::string& text, uint8_t flags) {
     const int file = program->Step(SYS_openat, flags | NSNET_TEMPORARY,
                                    {AT_FDCWD, program->Text(path), O_WRONLY | O_CLOEXEC});
@@ -38,8 +39,8 @@ void MapSelf(Program* program, bool own_memory) {
   // root. It has joined only the shared namespace, where no foreign code runs. Never in memory shared with Node.
   if (own_memory) program->Step(SYS_prctl, 0, {PR_SET_DUMPABLE, 1});
   write("/proc/self/setgroups", "deny", NSNET_OPTIONAL);  // absent before 3.19
-  write("/proc/self/uid_map", "0 " + std::to_string(geteuid()) + " 1", 0);
-  write("/proc/self/gid_map", "0 " + std::to_string(getegid()) + " 1", 0);
+  write("/proc/self/uid_map", "0 " + std::to_string(inside ? 0 : geteuid()) + " 1", 0);
+  write("/proc/self/gid_map", "0 " + std::to_string(inside ? 0 : getegid()) + " 1", 0);
   if (own_memory) program->Step(SYS_prctl, 0, {PR_SET_DUMPABLE, 0});
 }
 
@@ -71,7 +72,7 @@ Finish Unshare(const Where& where, const UnshareRequest& request) {
   Program program;
   std::vector<int> kept;
   program.Step(SYS_unshare, 0, {request.flags});
-  if (request.flags & CLONE_NEWUSER) MapSelf(&program, Excursion::UsesOwnMemory(where));
+  if (request.flags & CLONE_NEWUSER) MapSelf(&program, Excursion::UsesOwnMemory(where), where.EntersUser());
   for (const auto& name : request.names) kept.push_back(OpenSelf(&program, name.c_str()));
   for (size_t i = 0; i + 2 < request.sockets.size(); i += 3) {
     kept.push_back(program.Step(
@@ -170,7 +171,7 @@ int SharedUserNamespace(UniqueFd* fd, const char** call) {
       where.own_memory = own_memory;
       Program program;
       program.Step(SYS_unshare, 0, {CLONE_NEWUSER});
-      MapSelf(&program, Excursion::UsesOwnMemory(where));
+      MapSelf(&program, Excursion::UsesOwnMemory(where), false);
       const int kept = OpenSelf(&program, "user");
       error = Excursion::Run(where, program, true);
       *call = program.FailedCall();
