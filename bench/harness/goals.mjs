@@ -46,12 +46,12 @@ function dump(result) {
   });
 }
 
+// Time in which other programs had the processors is nobody's fault: heldMax leaves it out.
 function loop(result) {
   return result.rows.slice(1).map((row) => {
-    const longest = [row.phases.timerMax, row.phases.gapMax].map((phase) => phase?.median ?? Number.NaN);
-    const worst = longest.some(Number.isNaN) ? undefined : Math.max(...longest);
+    const held = row.phases.heldMax?.median;
     const text = `loop, ${row.label}: at most 10 ms`;
-    return goal(text, worst, LOOP_LIMIT, worst <= LOOP_LIMIT, () => time(worst));
+    return goal(text, held, LOOP_LIMIT, held <= LOOP_LIMIT, () => time(held));
   });
 }
 

@@ -84,9 +84,10 @@ export const scenarios = [
       { key: 'timerMax', title: 'timer max' },
       { key: 'gapP99', title: 'gap p99' },
       { key: 'gapMax', title: 'gap max' },
+      { key: 'heldMax', title: 'less CPU waits' },
       { key: 'addMedian', title: 'an add, median' },
       { key: 'addMax', title: 'an add, max' },
-      { key: 'held', title: 'rtnl held, max' },
+      { key: 'rtnlMax', title: 'rtnl held, max' },
     ],
     rows: [
       { label: 'nothing to do, rtnl held by another process', peer: 'nsnet', args: ['nothing'], needs: 'c' },

@@ -42,8 +42,9 @@ await arriveFor(100); // what happens once, happens now
 waits.length = 0;
 const timer = await probed(timerProbe);
 const gap = await probed(gapProbe);
-const phases = { timerP99: timer.p99, timerMax: timer.max, gapP99: gap.p99, gapMax: gap.max };
+const { p99: gapP99, max: gapMax, heldMax } = gap;
+const phases = { timerP99: timer.p99, timerMax: timer.max, gapP99, gapMax, heldMax };
 if (waits.length) Object.assign(phases, { addMedian: median(waits), addMax: Math.max(...waits) });
-if (neighbour) phases.held = await neighbour.stop();
+if (neighbour) phases.rtnlMax = await neighbour.stop();
 report(phases);
 await netns.close();
