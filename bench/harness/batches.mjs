@@ -1,5 +1,5 @@
 // The files that prepare a namespace for a scenario with `ip -batch`.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { routes } from '../peers/ip/commands.mjs';
 import { build } from './files.mjs';
@@ -14,7 +14,6 @@ function links() {
 }
 
 export function writeBatches() {
-  mkdirSync(build, { recursive: true });
   writeFileSync(join(build, 'links.batch'), `${links().join('\n')}\n`);
   writeFileSync(join(build, 'routes.batch'), `${routes(100_000).join('\n')}\n`);
 }

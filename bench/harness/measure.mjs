@@ -1,6 +1,7 @@
 // Runs a scenario's programs in turn, then all again, so that a slow moment of the machine meets them all alike.
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { build } from './files.mjs';
 import { isolated } from './isolate.mjs';
 import { peers } from './peers.mjs';
 import { median } from './statistics.mjs';
@@ -11,11 +12,8 @@ const TOO_LONG = 300_000;
 function runOnce(row, scenario) {
   const command = peers[row.peer].command(scenario.name, ...(row.args ?? []));
   const [file, ...args] = isolated(command, scenario);
-  const run = spawnSync(file, args, {
-    encoding: 'utf8',
-    timeout: TOO_LONG,
-    env: { ...process.env, NODE_OPTIONS: '' },
-  });
+  const env = { ...process.env, NODE_OPTIONS: '', NSNET_BENCH_BUILD: build };
+  const run = spawnSync(file, args, { encoding: 'utf8', timeout: TOO_LONG, env });
   if (run.error) throw run.error;
   if (run.status !== 0) {
     const said = run.stderr.trim().split('\n');

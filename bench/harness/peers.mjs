@@ -1,6 +1,6 @@
 // The peers: what each is called, what it needs, how its programs are built and started.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bench, build, project, which } from './files.mjs';
 
@@ -8,7 +8,6 @@ const GO_PACKAGES = '/usr/share/gocode'; // where Debian puts Go libraries
 const NETLINK_FOR_GO = 'src/github.com/vishvananda/netlink';
 
 function compile(file, args, options) {
-  mkdirSync(build, { recursive: true });
   const run = spawnSync(file, args, { encoding: 'utf8', ...options });
   if (run.error) throw run.error;
   if (run.status !== 0) throw new Error(run.stderr.trim());
