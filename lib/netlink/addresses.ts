@@ -71,7 +71,11 @@ export function parseCidr(name: string, text: string, { hostBits }: CidrOptions)
   const digits = text.slice(slash + 1);
   const prefix = /^(0|[1-9][0-9]{0,2})$/.test(digits) ? Number(digits) : Number.POSITIVE_INFINITY;
   if (!address || prefix > address.bytes.length * 8) {
-    throw invalidValue(name, "an address with its prefix length, such as '192.168.1.0/24' or 'fd00::/64',", text);
+    throw invalidValue(
+      name,
+      "an address with its prefix length, such as '192.168.1.0/24' or 'fd00::/64',",
+      text,
+    );
   }
   const network = networkOf(address.bytes, prefix);
   if (hostBits === 'refuse' && !network.every((byte, i) => byte === address.bytes[i])) {

@@ -29,10 +29,3 @@ export class Bytes {
 export function align(offset: number): number {
   return (offset + 3) & ~3;
 }
-
-/** Zeroes what is left up to the next multiple of four, and returns that. */
-export function padTo4(bytes: Bytes, offset: number, end: number): number {
-  const next = offset + ((end - offset + 3) & ~3);
-  for (let at = end; at < next; at++) bytes.array[at] = 0;
-  return next;
-}

@@ -11,7 +11,6 @@ export interface Codec<T, I = T> {
   readonly max: number;
   /** Bits or-ed into nla_type when this is an attribute's payload. */
   readonly flags: number;
-  /** What is inside, for those that look for a place in a message. */
   readonly inside: Inside | undefined;
   /** Bytes that `write` will use. `name` is for errors. `outer` is the object around the value. */
   size(value: I, name: string, outer?: object): number;
@@ -21,13 +20,26 @@ export interface Codec<T, I = T> {
   read(bytes: Bytes, offset: number, length: number, outer?: object): T | undefined;
 }
 
-/** Finds the innermost attribute at `target` between `offset` and `end`; undefined where there is none. */
-export type Inside = (bytes: Bytes, offset: number, end: number, target: number, outer?: object) => Place | undefined;
+/** What is inside a codec's payload, for those that look for a place in a message. */
+export interface Inside {
+  /** Attributes that may stand there, by number. */
+  readonly names: ReadonlyMap<number, string>;
+  /** The innermost attribute that covers `target`, of those between `offset` and `end`. */
+  find(bytes: Bytes, offset: number, end: number, target: number, outer?: object): Place | undefined;
+}
 
-/** A path such as 'linkinfo.data', and what attributes may stand inside of it, for naming one that is missing. */
+/** A path such as 'linkinfo.data', and what is inside of what it names. */
 export interface Place {
   path: string;
-  names: ReadonlyMap<number, string> | undefined;
+  inside: Inside | undefined;
+}
+
+/** A place seen from the container that is at `path`. */
+export function below(path: string, place: Place): Place {
+  return {
+    path: place.path.startsWith('[') ? path + place.path : `${path}.${place.path}`,
+    inside: place.inside,
+  };
 }
 
 export type AnyCodec = Codec<unknown, unknown>;
@@ -52,12 +64,24 @@ interface Layout<T, I> {
 }
 
 /** All codecs are made here, with their properties in one order, so that calls through them stay fast. */
-export function codec<T, I = T>({ min, max, flags = 0, inside, size, write, read }: Layout<T, I>): Codec<T, I> {
+export function codec<T, I = T>({
+  min,
+  max,
+  flags = 0,
+  inside,
+  size,
+  write,
+  read,
+}: Layout<T, I>): Codec<T, I> {
   return { min, max, flags, inside, size, write, read };
 }
 
 /** For payloads of one length. */
-export function fixed<T, I = T>(length: number, write: Codec<T, I>['write'], read: Codec<T, I>['read']): Codec<T, I> {
+export function fixed<T, I = T>(
+  length: number,
+  write: Codec<T, I>['write'],
+  read: Codec<T, I>['read'],
+): Codec<T, I> {
   return codec({ min: length, max: length, size: () => length, write, read });
 }
 

@@ -67,4 +67,14 @@ export const NLA_F_NET_BYTEORDER = 0x4000;
 export const NLA_TYPE_MASK = 0x3fff;
 
 /** Address families that occur in netlink messages. */
-export const AF = { UNSPEC: 0, UNIX: 1, INET: 2, BRIDGE: 7, INET6: 10, NETLINK: 16, PACKET: 17, MPLS: 28, MCTP: 45 } as const;
+export const AF = {
+  UNSPEC: 0,
+  UNIX: 1,
+  INET: 2,
+  BRIDGE: 7,
+  INET6: 10,
+  NETLINK: 16,
+  PACKET: 17,
+  MPLS: 28,
+  MCTP: 45,
+} as const;

@@ -4,7 +4,10 @@ const dotted = octets.map((octet) => `${octet}.`);
 /** Dotted quad of the four bytes at `offset`. */
 export function formatIPv4(array: Uint8Array, offset: number): string {
   return (
-    dotted[array[offset]!]! + dotted[array[offset + 1]!]! + dotted[array[offset + 2]!]! + octets[array[offset + 3]!]!
+    dotted[array[offset]!]! +
+    dotted[array[offset + 1]!]! +
+    dotted[array[offset + 2]!]! +
+    octets[array[offset + 3]!]!
   );
 }
 
