@@ -2,7 +2,7 @@
   'targets': [
     {
       'target_name': 'nsnet',
-      'sources': ["<!@(node -p \"require('./native/sources.json').sources.join(' ')\")"],
+      'sources': ["<!@(node -p \"require('./native/sources.json').sources.join(' ')\")", 'native/link/glibc.cc'],
       'include_dirs': ["<!@(node -p \"require('node-addon-api').include_dir\")", '<(SHARED_INTERMEDIATE_DIR)'],
       'defines': [
         'NAPI_VERSION=8',
@@ -13,10 +13,17 @@
       ],
       'cflags!': ['-fno-exceptions'],
       'cflags_cc!': ['-fno-exceptions', '-fno-rtti'],
-      'cflags': ['-Wall', '-Wextra', '-fvisibility=hidden'],
+      'cflags': ['-Wall', '-Wextra', '-fvisibility=hidden', '-include ../native/link/glibc.h'],
       'cflags_cc': ['-std=c++17', '-fexceptions', '-fvisibility-inlines-hidden'],
-      # Threads of ours may outlive the environment that loaded us, so the code must never be unloaded.
-      'ldflags': ['-Wl,--exclude-libs,ALL', '-Wl,-z,nodelete', '-Wl,-z,relro', '-Wl,-z,now', '-Wl,--as-needed'],
+      # Threads of ours may outlive the environment that loaded us, so the code must never be unloaded (nodelete).
+      'ldflags': [
+        '-Wl,--exclude-libs,ALL',
+        '-Wl,--version-script=../native/link/exports.map',
+        '-Wl,-z,nodelete',
+        '-Wl,-z,relro',
+        '-Wl,-z,now',
+        '-Wl,--as-needed',
+      ],
       'actions': [
         {
           'action_name': 'stub',
