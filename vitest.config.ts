@@ -3,8 +3,11 @@ import { defineConfig } from 'vitest/config';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+// Inherited by all that this run starts, so that another run at the same time can tell (test/support/leaks.ts).
+process.env.NSNET_SUITE ??= String(process.pid);
+
 export default defineConfig({
-  cacheDir: '/tmp/nsnet-vitest-' + (process.getuid?.() ?? 0),
+  cacheDir: `/tmp/nsnet-vitest-${process.getuid?.() ?? 0}`,
   resolve: {
     alias: [
       { find: /^nsnet$/, replacement: at('./lib/index.ts') },
@@ -14,6 +17,8 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
+    setupFiles: ['test/support/leaks.ts'],
+    // A process a file, one after the other: the tests count descriptors and threads, and share one kernel.
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 60_000,
