@@ -8,11 +8,13 @@ export class Bytes {
   readonly array: Uint8Array;
   readonly view: DataView;
   readonly length: number;
+  readonly #buffer: Buffer;
 
   constructor(array: Uint8Array) {
     this.array = array;
     this.view = new DataView(array.buffer, array.byteOffset, array.byteLength);
     this.length = array.byteLength;
+    this.#buffer = Buffer.from(array.buffer, array.byteOffset, array.byteLength);
   }
 
   static alloc(length: number): Bytes {
@@ -21,7 +23,12 @@ export class Bytes {
 
   /** A copy, which shares no memory with this. */
   copy(offset: number, length: number): Uint8Array {
-    return this.array.slice(offset, offset + length);
+    return Uint8Array.prototype.slice.call(this.array, offset, offset + length);
+  }
+
+  /** The UTF-8 from one offset to another. */
+  text(offset: number, end: number): string {
+    return this.#buffer.toString('utf8', offset, end);
   }
 }
 

@@ -1,8 +1,12 @@
 import { formatIPv4, parseIPv4 } from './ipv4.js';
 
-/** The sixteen bytes at `offset` as RFC 5952 asks: lower case, no leading zeros, the longest run of zeros as '::'. */
-export function formatIPv6(array: Uint8Array, offset: number): string {
-  let longest = 0;
+const colon = 0x3a;
+const digits = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0));
+const scratch = Buffer.alloc(40);
+
+/** Where the longest run of zero groups begins, and how many they are; a single one is no run. */
+function longestRun(array: Uint8Array, offset: number): [from: number, length: number] {
+  let longest = 1;
   let from = 8;
   let run = 0;
   for (let group = 0; group < 8; group++) {
@@ -12,21 +16,31 @@ export function formatIPv6(array: Uint8Array, offset: number): string {
       from = group - run + 1;
     }
   }
-  if (longest < 2) from = 8;
-  if (from === 0 && longest === 5 && array[offset + 10] === 0xff && array[offset + 11] === 0xff) {
+  return [from, longest];
+}
+
+/** The sixteen bytes at `offset` as RFC 5952 asks: lower case, no leading zeros, the longest run of zeros as '::'. */
+export function formatIPv6(array: Uint8Array, offset: number): string {
+  const [from, run] = longestRun(array, offset);
+  if (from === 0 && run === 5 && array[offset + 10] === 0xff && array[offset + 11] === 0xff) {
     return `::ffff:${formatIPv4(array, offset + 12)}`;
   }
-  let text = '';
+  let at = 0;
   for (let group = 0; group < 8; group++) {
     if (group === from) {
-      text += '::';
-      group += longest - 1;
+      scratch[at++] = colon;
+      scratch[at++] = colon;
+      group += run - 1;
       continue;
     }
-    if (group > 0 && group !== from + longest) text += ':';
-    text += ((array[offset + 2 * group]! << 8) | array[offset + 2 * group + 1]!).toString(16);
+    if (group > 0 && group !== from + run) scratch[at++] = colon;
+    const value = (array[offset + 2 * group]! << 8) | array[offset + 2 * group + 1]!;
+    if (value > 0xfff) scratch[at++] = digits[value >> 12]!;
+    if (value > 0xff) scratch[at++] = digits[(value >> 8) & 15]!;
+    if (value > 0xf) scratch[at++] = digits[(value >> 4) & 15]!;
+    scratch[at++] = digits[value & 15]!;
   }
-  return text;
+  return scratch.toString('latin1', 0, at);
 }
 
 function hexDigit(code: number): number {

@@ -130,10 +130,12 @@ export const flag: Codec<boolean> = codec({
   read: (bytes, offset, length) => length === 0 || bytes.array[offset] !== 0,
 });
 
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const encoder = new TextEncoder();
 
-/** Text that ends at its first NUL, or where the attribute ends; written with a NUL. */
+/**
+ * Text that ends at its first NUL, or where the attribute ends; written with a NUL. UTF-8: bytes that are not read as
+ * U+FFFD.
+ */
 export const string: Codec<string> = codec({
   min: 0,
   max: MAX_PAYLOAD,
@@ -157,18 +159,9 @@ export const string: Codec<string> = codec({
     return at + 1;
   },
   read: (bytes, offset, length) => {
-    const { array } = bytes;
-    let text = '';
-    for (let at = offset; at < offset + length; at++) {
-      const code = array[at]!;
-      if (code === 0) break;
-      if (code > 0x7f) {
-        const nul = array.subarray(offset, offset + length).indexOf(0);
-        return decoder.decode(array.subarray(offset, offset + (nul < 0 ? length : nul)));
-      }
-      text += String.fromCharCode(code);
-    }
-    return text;
+    let end = offset;
+    while (end < offset + length && bytes.array[end] !== 0) end++;
+    return bytes.text(offset, end);
   },
 });
 

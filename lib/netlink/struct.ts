@@ -1,88 +1,47 @@
 import { checkObject, invalidValue } from '../syscalls/validate.js';
 import type { Bytes } from './bytes.js';
-import { type AnyCodec, type Codec, codec, type Flat, MAX_PAYLOAD, type Read, type Write } from './codec.js';
-
-/** Bytes of a struct that mean nothing: written as zero, not read. */
-export interface Gap {
-  readonly gap: number;
-}
-
-/** To be stated, since C's compilers leave gaps without saying so. */
-export function gap(length: number): Gap {
-  return { gap: length };
-}
-
-/** Fields in the order of memory, each of one length. */
-export type Fields = Record<string, AnyCodec | Gap>;
-
-type Named<F extends Fields> = { [K in keyof F as F[K] extends Gap ? never : K]: F[K] };
-
-export type ReadStruct<F extends Fields> = Flat<{ -readonly [K in keyof Named<F>]: Read<Named<F>[K]> }>;
-
-/** What is left out is written as zero. */
-export type WriteStruct<F extends Fields> = Flat<{ -readonly [K in keyof Named<F>]?: Write<Named<F>[K]> }>;
+import { type Codec, codec, MAX_PAYLOAD } from './codec.js';
+import { FieldReader, FieldRecorder, type FieldTypes } from './struct-fields.js';
 
 export interface StructCodec<T, I> extends Codec<T, I> {
   /** Bytes it takes up. */
   readonly length: number;
+  readonly names: readonly string[];
   read(bytes: Bytes, offset: number, length: number): T;
-  /** Writes the fields of an object that also holds `others`. */
+  /** Writes the fields of an object that may hold `others` besides. */
   writeAmong(bytes: Bytes, offset: number, value: object, others: readonly string[]): number;
 }
 
-/** A C struct. Newer kernels append to structs: a longer one is read too, and its tail let go. */
-export function struct<const F extends Fields>(fields: F): StructCodec<ReadStruct<F>, WriteStruct<F>> {
-  const names: string[] = [];
-  const codecs: AnyCodec[] = [];
-  const offsets: number[] = [];
-  let length = 0;
-  for (const [name, field] of Object.entries(fields)) {
-    if ('gap' in field) {
-      length += field.gap;
-      continue;
-    }
-    names.push(name);
-    codecs.push(field);
-    offsets.push(length);
-    length += field.min;
-  }
+/**
+ * A C struct, its fields in the order of memory: `struct((is) => ({ family: is.u8(), type: is.gap(1).u16() }))`.
+ * Fields that are left out are written as zero. Newer kernels append to structs: a longer one is read too, and its
+ * tail let go.
+ *
+ * The literal is the table. It is run once to note the fields, and then for each struct that is read, so that all of
+ * them are of one hidden class: objects made key by key take ten times as long.
+ */
+export function struct<T extends object>(fields: (is: FieldTypes) => T): StructCodec<T, Partial<T>> {
+  const recorder = new FieldRecorder();
+  const names = Object.keys(fields(recorder));
+  const { length } = recorder;
+  const byName = new Map(names.map((name, i) => [name, recorder.fields[i]!]));
+  const reader = new FieldReader();
 
   function writeAmong(bytes: Bytes, offset: number, value: object, others: readonly string[]): number {
     const given = value as Record<string, unknown>;
     const end = offset + length;
     for (let at = offset; at < end; at++) bytes.array[at] = 0;
-    let written = 0;
-    for (let i = 0; i < names.length; i++) {
-      const name = names[i]!;
-      const field = given[name];
-      if (field === undefined) continue;
-      codecs[i]!.write(bytes, offset + offsets[i]!, field, name);
-      written++;
+    for (const name in given) {
+      const content = given[name];
+      if (content === undefined) continue;
+      const field = byName.get(name);
+      if (field !== undefined) field.type.write(bytes, offset + field.offset, content, name);
+      else if (!others.includes(name)) throw invalidValue('a field', [...names, ...others].join(', '), name);
     }
-    for (const _key in given) written--;
-    if (written < 0) checkNames(given, others);
     return end;
   }
 
-  function checkNames(given: Record<string, unknown>, others: readonly string[]): void {
-    const known = [...names, ...others];
-    for (const key in given) {
-      if (given[key] !== undefined && !known.includes(key)) {
-        throw invalidValue('fields', `none but ${known.join(', ')}`, key);
-      }
-    }
-  }
-
-  function read(bytes: Bytes, offset: number): ReadStruct<F> {
-    const out: Record<string, unknown> = {};
-    for (let i = 0; i < names.length; i++) {
-      const field = codecs[i]!;
-      out[names[i]!] = field.read(bytes, offset + offsets[i]!, field.min);
-    }
-    return out as ReadStruct<F>;
-  }
-
-  const layout = codec<ReadStruct<F>, WriteStruct<F>>({
+  const layout = codec<T, Partial<T>>({
     min: length,
     max: MAX_PAYLOAD,
     size: () => length,
@@ -90,7 +49,30 @@ export function struct<const F extends Fields>(fields: F): StructCodec<ReadStruc
       checkObject(name, value);
       return writeAmong(bytes, offset, value, []);
     },
-    read,
+    read: (bytes, offset) => fields(reader.begin(bytes, offset)),
   });
-  return { ...layout, length, read, writeAmong };
+  return { ...layout, length, names, writeAmong } as StructCodec<T, Partial<T>>;
+}
+
+/** A struct that older kernels send shorter: what `newer` adds to `older` is absent then. */
+export function grown<O extends object, N extends O>(
+  older: StructCodec<O, Partial<O>>,
+  newer: StructCodec<N, Partial<N>>,
+): Codec<O & Partial<N>, Partial<N>> {
+  const added = newer.names.slice(older.names.length);
+  const layoutOf = (value: Partial<N>) =>
+    added.some((name) => (value as Record<string, unknown>)[name] !== undefined) ? newer : older;
+  return codec<O & Partial<N>, Partial<N>>({
+    min: older.length,
+    max: MAX_PAYLOAD,
+    size: (value, name) => {
+      checkObject(name, value);
+      return layoutOf(value).length;
+    },
+    write: (bytes, offset, value, name) => {
+      checkObject(name, value);
+      return layoutOf(value).writeAmong(bytes, offset, value, []);
+    },
+    read: (bytes, offset, length) => (length < newer.length ? older : newer).read(bytes, offset, length),
+  });
 }

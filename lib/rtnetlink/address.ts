@@ -6,24 +6,24 @@ import { s32, string, u8, u32 } from '../netlink/primitives.js';
 import { struct } from '../netlink/struct.js';
 
 /** struct ifaddrmsg. */
-export const ifaddrmsg = struct({
-  family: u8,
-  prefixlen: u8,
+export const ifaddrmsg = struct((is) => ({
+  family: is.u8(),
+  prefixlen: is.u8(),
   /** The low eight bits of `attributes.flags`, which counts where it is there. */
-  flags: u8,
-  scope: u8,
-  index: u32,
-});
+  flags: is.u8(),
+  scope: is.u8(),
+  index: is.u32(),
+}));
 
 /** struct ifa_cacheinfo. */
-export const addressCacheInfo = struct({
+export const addressCacheInfo = struct((is) => ({
   /** Seconds, or INFINITY_LIFE_TIME. */
-  preferred: u32,
-  valid: u32,
+  preferred: is.u32(),
+  valid: is.u32(),
   /** Hundredths of a second since boot. */
-  created: u32,
-  updated: u32,
-});
+  created: is.u32(),
+  updated: is.u32(),
+}));
 
 /** IFA_*, linux/if_addr.h. */
 export const addressAttributes = attributes({

@@ -5,7 +5,7 @@ import { struct } from '../netlink/struct.js';
 import { nested, padding } from '../netlink/table.js';
 
 /** struct ifla_bridge_id. */
-export const bridgeId = struct({ priority: be16, address: mac6 });
+export const bridgeId = struct((is) => ({ priority: is.be16(), address: is.of(mac6) }));
 
 /** Who asks for memberships on a bridge, BRIDGE_QUERIER_*. */
 const querierState = attributes({
@@ -67,7 +67,7 @@ export const bridge = attributes({
   mcastMldVersion: [44, u8],
   vlanStatsPerPort: [45, u8],
   /** Bits of BR_BOOLOPT: their values, and which of them are meant. */
-  multiBoolopt: [46, struct({ optval: u32, optmask: u32 })],
+  multiBoolopt: [46, struct((is) => ({ optval: is.u32(), optmask: is.u32() }))],
   mcastQuerierState: [47, nested(querierState)],
   fdbNLearned: [48, u32],
   fdbMaxLearned: [49, u32],

@@ -4,7 +4,7 @@ import type { Read, Write } from '../netlink/codec.js';
 import { AF } from '../netlink/constants.js';
 import { message } from '../netlink/message.js';
 import { raw, s32, string, u8, u16, u32, uint } from '../netlink/primitives.js';
-import { gap, struct } from '../netlink/struct.js';
+import { struct } from '../netlink/struct.js';
 import { multi, nested, padding, select, selectByHeader } from '../netlink/table.js';
 import { bridge, bridgePort } from './bridge.js';
 import { linkMap, linkStats, linkStats64 } from './link-stats.js';
@@ -12,20 +12,24 @@ import { vlan } from './vlan.js';
 import { vxlan } from './vxlan.js';
 
 /** struct ifinfomsg. */
-export const ifinfomsg = struct({
-  family: u8,
-  gap: gap(1),
+export const ifinfomsg = struct((is) => ({
+  family: is.u8(),
   /** ARPHRD: what hardware it is like. */
-  type: u16,
-  index: s32,
+  type: is.gap(1).u16(),
+  index: is.s32(),
   /** IFF. */
-  flags: u32,
+  flags: is.u32(),
   /** Which of the flags are meant; 0xffffffff and 0 both mean all. */
-  change: u32,
-});
+  change: is.u32(),
+}));
 
 /** struct ifla_cacheinfo. Times in milliseconds but `tstamp`, hundredths of a second since boot. */
-const inet6CacheInfo = struct({ maxReasmLen: u32, tstamp: u32, reachableTime: u32, retransTime: u32 });
+const inet6CacheInfo = struct((is) => ({
+  maxReasmLen: is.u32(),
+  tstamp: is.u32(),
+  reachableTime: is.u32(),
+  retransTime: is.u32(),
+}));
 
 /** IFLA_INET6_*. */
 const inet6 = attributes({

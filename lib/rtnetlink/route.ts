@@ -2,25 +2,25 @@ import { ip } from '../netlink/address-codecs.js';
 import { attributes } from '../netlink/attributes.js';
 import { type Codec, codec, type Read, type Write } from '../netlink/codec.js';
 import { message } from '../netlink/message.js';
-import { be16, be32, raw, s32, string, u8, u16, u32, u64 } from '../netlink/primitives.js';
+import { be16, be32, raw, string, u8, u16, u32 } from '../netlink/primitives.js';
 import { records } from '../netlink/records.js';
-import { gap, struct } from '../netlink/struct.js';
+import { struct } from '../netlink/struct.js';
 import { padding } from '../netlink/table.js';
 
 /** struct rtmsg. */
-export const rtmsg = struct({
-  family: u8,
+export const rtmsg = struct((is) => ({
+  family: is.u8(),
   /** Bits of RTA_DST that count, and of RTA_SRC. */
-  dstLen: u8,
-  srcLen: u8,
-  tos: u8,
+  dstLen: is.u8(),
+  srcLen: is.u8(),
+  tos: is.u8(),
   /** RT_TABLE; of tables above 255 only `attributes.table` tells. */
-  table: u8,
-  protocol: u8,
-  scope: u8,
-  type: u8,
-  flags: u32,
-});
+  table: is.u8(),
+  protocol: is.u8(),
+  scope: is.u8(),
+  type: is.u8(),
+  flags: is.u32(),
+}));
 
 /** RTAX_*: what is known of the path. */
 export const routeMetrics = attributes({
@@ -66,7 +66,7 @@ export const via: Codec<Via> = codec({
 /** One way of several, struct rtnexthop. Its weight is `hops` + 1. */
 export const nextHop = message(
   'next hop',
-  struct({ length: gap(2), flags: u8, hops: u8, index: s32 }),
+  struct((is) => ({ flags: is.gap(2).u8(), hops: is.u8(), index: is.s32() })),
   attributes({
     gateway: [5, ip],
     flow: [11, u32],
@@ -79,16 +79,16 @@ export const nextHop = message(
 );
 
 /** struct rta_cacheinfo. Times in clock ticks, 100 a second. */
-export const routeCacheInfo = struct({
-  clntref: u32,
-  lastuse: u32,
-  expires: s32,
-  error: u32,
-  used: u32,
-  id: u32,
-  ts: u32,
-  tsage: u32,
-});
+export const routeCacheInfo = struct((is) => ({
+  clntref: is.u32(),
+  lastuse: is.u32(),
+  expires: is.s32(),
+  error: is.u32(),
+  used: is.u32(),
+  id: is.u32(),
+  ts: is.u32(),
+  tsage: is.u32(),
+}));
 
 /** RTA_*, linux/rtnetlink.h. */
 export const routeAttributes = attributes({
@@ -106,7 +106,7 @@ export const routeAttributes = attributes({
   cacheinfo: [12, routeCacheInfo],
   table: [15, u32],
   mark: [16, u32],
-  mfcStats: [17, struct({ packets: u64, bytes: u64, wrongIf: u64 })],
+  mfcStats: [17, struct((is) => ({ packets: is.u64(), bytes: is.u64(), wrongIf: is.u64() }))],
   via: [18, via],
   /** Labels to set, of MPLS. */
   newdst: [19, raw],

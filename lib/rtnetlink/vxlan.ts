@@ -19,7 +19,7 @@ export const vxlan = attributes({
   ageing: [8, u32],
   limit: [9, u32],
   /** Source ports. */
-  portRange: [10, struct({ low: be16, high: be16 })],
+  portRange: [10, struct((is) => ({ low: is.be16(), high: is.be16() }))],
   proxy: [11, u8],
   rsc: [12, u8],
   l2miss: [13, u8],

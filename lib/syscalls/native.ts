@@ -84,6 +84,8 @@ export interface Native {
     request: Uint8Array,
   ): Promise<[errno: number, interrupted: boolean, next: () => Uint8Array | undefined]>;
 
+  transactions(fd: NativeFd): number;
+
   watch(fd: NativeFd, callback: () => void): NativeWatch | number;
   watchArm(watch: NativeWatch): number;
   watchClose(watch: NativeWatch): void;

@@ -1,0 +1,219 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Internals, internals } from '../namespaces/network.js';
+import { NLM_F } from '../netlink/constants.js';
+import { IFF, RTM } from '../rtnetlink/constants.js';
+import { type LinkMessage, type LinkRequest, link as codec } from '../rtnetlink/link.js';
+import { abortError, NsnetError, withDetails } from '../syscalls/errors.js';
+import { addressRequest } from './addresses.js';
+import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
+import { altNamesRequest, deleteLinkRequest, explainLink } from './link.js';
+import type { LinkOptions } from './types.js';
+
+type Attributes = NonNullable<LinkRequest['attributes']>;
+
+/** How long a name may be taken by a link whose far end's namespace is being torn down; that takes some 50 ms. */
+const DYING_MILLISECONDS = 5000;
+
+/** One end of what is made: its place, its options, and once it is there what was read of it. */
+export interface End {
+  inner: Internals;
+  name: string;
+  options: LinkOptions;
+  message?: LinkMessage;
+}
+
+/** A link to be made in `options.netns`, with a free name if it has none. */
+export function endOf(options: LinkOptions, prefix: string): End {
+  const inner = internals(options.netns);
+  if (options.master != null) checkLinkRef(options.master, inner, 'master');
+  return { inner, name: options.name ?? freeName(prefix), options };
+}
+
+/** As Docker names them: the kernel's own numbering would not tell us which name it chose. */
+function freeName(prefix: string): string {
+  const digits = Math.floor(Math.random() * 0x10000000).toString(16).padStart(7, '0');
+  return prefix + digits;
+}
+
+/** Attributes that a link can be made with. */
+export function attributesOf({ name, options: { mtu, mac } }: End): Attributes {
+  return { ifname: name, ...(mtu !== undefined && { mtu }), ...(mac !== undefined && { address: mac.toLowerCase() }) };
+}
+
+export function subjectOf({ inner, name }: End): string {
+  return `link '${name}' in ${inner.subject}`;
+}
+
+/** Reads it by its name, behind whatever was issued before. */
+async function find(end: End): Promise<LinkMessage> {
+  const message = linkAnswer(await end.inner.route.request(getLinkRequest(end.name, end.inner.subject)));
+  end.message = message;
+  return message;
+}
+
+/**
+ * RTM_NEWLINK with the given linkinfo, and a look at what came of it in the same send. A name that is only taken by
+ * what the kernel is tearing down is waited for.
+ */
+export async function makeLink(end: End, linkinfo: object, others: End[] = []): Promise<void> {
+  const { signal } = end.options;
+  const until = performance.now() + DYING_MILLISECONDS;
+  for (;;) {
+    if (signal?.aborted) throw abortError(signal);
+    try {
+      await tryToMake(end, linkinfo, others);
+      return;
+    } catch (error) {
+      const taken = error instanceof NsnetError && error.code === 'EEXIST';
+      if (!taken || performance.now() > until || !(await someDying([end, ...others]))) throw error;
+      await sleep(5, undefined, { signal }).catch(() => {
+        throw abortError(signal);
+      });
+    }
+  }
+}
+
+async function tryToMake(end: End, linkinfo: object, others: End[]): Promise<void> {
+  const { inner, options } = end;
+  const devices = new Devices(inner);
+  const { master, up, signal } = options;
+  const flags = up ? IFF.UP : 0;
+  const made = inner.route.request({
+    name: 'RTM_NEWLINK',
+    type: RTM.NEWLINK,
+    flags: NLM_F.CREATE | NLM_F.EXCL,
+    codec,
+    prepare: devices.prepare([master]),
+    body: () => {
+      forgetNames(inner);
+      const attributes = {
+        ...attributesOf(end),
+        linkinfo: linkinfo as never,
+        ...(master != null && { master: devices.index(master) }),
+      };
+      return { family: 0, type: 0, index: 0, flags, change: flags, attributes };
+    },
+    subject: [end, ...others].map(subjectOf).join(' and '),
+    explain: explainLink,
+    signal,
+  });
+  // Looked for even if it could not be made, in the same send: that look fails then, and says nothing of its own.
+  const seen = [find(end), ...others.filter((other) => other.inner === inner).map(find)].map((look) =>
+    look.catch((error: unknown) => error),
+  );
+  await made.catch(async (error) => {
+    await Promise.all(seen);
+    for (const each of [end, ...others]) delete each.message;
+    // Aborted on its way to the kernel: it may be there.
+    if (signal?.aborted && (error as Error).name === 'AbortError') await unmakeByName(end);
+    throw error;
+  });
+  const failed = (await Promise.all(seen)).find((result) => result instanceof Error);
+  if (failed) throw failed;
+}
+
+async function unmakeByName(end: End): Promise<void> {
+  const message = await find(end).catch(() => undefined);
+  if (message) await end.inner.route.request(deleteLinkRequest(end.inner, message.index, subjectOf(end))).catch(() => {});
+}
+
+/** Whether one of the names belongs to the near end of a veth whose far end's namespace is gone already. */
+async function someDying(ends: End[]): Promise<boolean> {
+  for (const end of ends) {
+    const found = await end.inner.route.request(getLinkRequest(end.name, end.inner.subject)).catch(() => undefined);
+    const attributes = found && linkAnswer(found).attributes;
+    if (attributes?.linkinfo?.kind === 'veth' && attributes.linkNetnsid === -1) return true;
+    if (found === undefined) return true; // gone by now
+  }
+  return false;
+}
+
+/** What a link cannot be made with: master and up (of a far end), alias, alternative names, addresses. */
+export async function finishLink(end: End, near: boolean): Promise<void> {
+  const { inner, options } = end;
+  const { alias, altNames, addresses, master, up, signal } = options;
+  const subject = subjectOf(end);
+  const work: Promise<unknown>[] = [];
+  const devices = new Devices(inner);
+  if (!near && !end.message) work.push(setByName(end, devices));
+  if (near ? alias !== undefined : end.message && (alias !== undefined || master != null || up)) {
+    work.push(setByIndex(end, devices, near));
+  }
+  if (!end.message) {
+    await all(work);
+    work.length = 0;
+  }
+  const index = (end.message as unknown as LinkMessage).index;
+  if (altNames?.length) work.push(inner.route.request({ ...altNamesRequest('add', inner, index, altNames, subject), signal }));
+  for (const address of addresses ?? []) {
+    const spec = typeof address === 'string' ? { address } : address;
+    work.push(inner.route.request({ ...addressRequest('add', () => index, spec, subject), signal }));
+  }
+  await all(work);
+  // What was read when it was made is not what it is now.
+  if (work.length > 0 || !near) await find(end);
+}
+
+/** Waits for all, so that nothing is under way any more when the first error is thrown. */
+async function all(work: Promise<unknown>[]): Promise<void> {
+  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
+}
+
+function change({ inner, options, name }: End, devices: Devices, near: boolean, index: number): Promise<unknown> {
+  const { alias, master, up, signal } = options;
+  const flags = up && !near ? IFF.UP : 0;
+  return inner.route.request({
+    name: 'RTM_SETLINK',
+    type: RTM.SETLINK,
+    flags: 0,
+    codec,
+    prepare: near ? undefined : devices.prepare([master]),
+    body: () => ({
+      family: 0,
+      type: 0,
+      index,
+      flags,
+      change: flags,
+      attributes: {
+        ...(index === 0 && { ifname: name }),
+        ...(alias !== undefined && { ifalias: alias }),
+        ...(!near && master != null && { master: devices.index(master) }),
+      },
+    }),
+    subject: `link '${name}' in ${inner.subject}`,
+    explain: explainLink,
+    signal,
+  });
+}
+
+/** The far end, in the same send as the look at it. */
+async function setByName(end: End, devices: Devices): Promise<void> {
+  const { alias, master, up } = end.options;
+  const changed = alias !== undefined || master != null || up ? change(end, devices, false, 0) : undefined;
+  const found = find(end);
+  await all([changed, found].filter((promise) => promise !== undefined));
+}
+
+function setByIndex(end: End, devices: Devices, near: boolean): Promise<unknown> {
+  return change(end, devices, near, (end.message as LinkMessage).index);
+}
+
+/** Makes something, and unmakes it if what follows fails or is aborted. */
+export async function makeOrUndo<T>(end: End, make: () => Promise<void>, finish: () => Promise<T>): Promise<T> {
+  await make();
+  try {
+    const made = await finish();
+    const { signal } = end.options;
+    if (signal?.aborted) throw abortError(signal);
+    return made;
+  } catch (error) {
+    const index = (end.message as LinkMessage).index;
+    const undone = end.inner.route.request(deleteLinkRequest(end.inner, index, subjectOf(end)));
+    const notUndone = await undone.then(
+      () => undefined,
+      (failure: NsnetError) => (failure.code === 'ENODEV' ? undefined : failure),
+    );
+    if (notUndone && error instanceof NsnetError) throw withDetails(error, { notUndone: [notUndone] });
+    throw error;
+  }
+}

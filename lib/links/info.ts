@@ -1,0 +1,71 @@
+import type { Internals } from '../namespaces/network.js';
+import { IFF } from '../rtnetlink/constants.js';
+import { kindData, type LinkMessage } from '../rtnetlink/link.js';
+import { linkFlagNames, operStates } from '../rtnetlink/names.js';
+import { getLinkRequest, linkAnswer } from './devices.js';
+import type { LinkInfo, LinkKinds } from './types.js';
+
+/** The kinds that have a class of their own. */
+export function kindOf(message: LinkMessage): keyof LinkKinds {
+  const kind = message.attributes.linkinfo?.kind;
+  return kind === 'veth' || kind === 'bridge' ? kind : 'other';
+}
+
+function optionsOf(message: LinkMessage): LinkKinds[keyof LinkKinds] {
+  const kind = kindOf(message);
+  if (kind === 'veth') return {};
+  if (kind === 'other') {
+    const info = message.attributes.linkinfo;
+    const raw: Record<number, Uint8Array> = info?.data instanceof Uint8Array ? { 2: info.data } : {};
+    return info?.kind === undefined ? { raw } : { type: info.kind, raw };
+  }
+  const data = kindData(message, 'bridge');
+  return {
+    stp: (data?.stpState ?? 0) !== 0,
+    vlanFiltering: (data?.vlanFiltering ?? 0) !== 0,
+    ageingTime: (data?.ageingTime ?? 0) * 10,
+  };
+}
+
+/** Index of the lower device, where it is one of this namespace. A veth's far end is not below it. */
+export function parentIndex({ index, attributes: { link, linkNetnsid, linkinfo } }: LinkMessage): number | undefined {
+  if (link === undefined || link === 0 || link === index || linkNetnsid !== undefined || linkinfo?.kind === 'veth') {
+    return undefined;
+  }
+  return link;
+}
+
+/** A link as data. `nameOf` gives names for indexes. */
+export function infoOf(message: LinkMessage, nameOf: (index: number) => string | undefined): LinkInfo {
+  const { attributes } = message;
+  const parent = parentIndex(message);
+  const info: LinkInfo = {
+    index: message.index,
+    name: attributes.ifname ?? '',
+    kind: kindOf(message),
+    up: (message.flags & IFF.UP) !== 0,
+    state: String(operStates.nameOf(attributes.operstate ?? 0)),
+    flags: linkFlagNames(message.flags),
+    mtu: attributes.mtu ?? 0,
+    altNames: attributes.propList?.altIfname ?? [],
+    options: optionsOf(message),
+  };
+  if (attributes.address !== undefined) info.mac = attributes.address;
+  if (attributes.master !== undefined) info.master = nameOf(attributes.master) ?? String(attributes.master);
+  if (parent !== undefined) info.parent = nameOf(parent) ?? String(parent);
+  if (attributes.ifalias !== undefined) info.alias = attributes.ifalias;
+  return info;
+}
+
+/** The same, asking the kernel for the names. */
+export async function readInfo(inner: Internals, message: LinkMessage): Promise<LinkInfo> {
+  const names = new Map<number, string>();
+  const wanted = [message.attributes.master, parentIndex(message)].filter((index) => index !== undefined);
+  for (const index of wanted) {
+    // Gone meanwhile: its number must do.
+    const answers = await inner.route.request(getLinkRequest(index, inner.subject)).catch(() => undefined);
+    const name = answers && linkAnswer(answers).attributes.ifname;
+    if (name !== undefined) names.set(index, name);
+  }
+  return infoOf(message, (index) => names.get(index));
+}

@@ -1,0 +1,326 @@
+import { Handle } from '../handles/handle.js';
+import type { Call } from '../handles/listing.js';
+import { type AnyNetns, type Internals, internals, openInternals } from '../namespaces/network.js';
+import { parseMac } from '../netlink/addresses.js';
+import { NLM_F } from '../netlink/constants.js';
+import type { Request } from '../netlink/request.js';
+import { IFF, messageName, RTM } from '../rtnetlink/constants.js';
+import { type LinkMessage, type LinkRequest, link as codec } from '../rtnetlink/link.js';
+import { closedError, type ErrorDetails, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
+import { checkObject, checkSignal } from '../syscalls/validate.js';
+import { type AddressSpec, addressRequest } from './addresses.js';
+import { brandLink } from './brand.js';
+import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
+import { readInfo } from './info.js';
+import { waitUntilReady } from './ready.js';
+import type { LinkInfo, LinkKinds, LinkOptions, LinkStats } from './types.js';
+import { checkAddresses, checkLinkChanges } from './validate.js';
+
+/** What set() takes. */
+export type LinkChanges<K extends keyof LinkKinds> = Partial<
+  Omit<LinkOptions, 'netns' | 'up' | 'addresses'> & LinkKinds[K]
+>;
+
+/** What moveTo() takes. */
+export type MoveOptions = Pick<LinkOptions, 'name' | 'addresses' | 'up' | 'signal'>;
+
+type Attributes = NonNullable<LinkRequest['attributes']>;
+
+/** What a link is made from: where it is, and what was last read of it. */
+export interface Found {
+  netns: AnyNetns;
+  info: LinkInfo;
+  owned: boolean;
+}
+
+/** One network device. The object stands for (netns, index): the two follow its own set() and moveTo(). */
+export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
+  #netns: AnyNetns;
+  #info: LinkInfo<K>;
+  #deleted = false;
+
+  constructor({ netns, info, owned }: Found) {
+    super(owned);
+    this.#netns = netns;
+    this.#info = info as LinkInfo<K>;
+    brandLink(this);
+  }
+
+  get netns(): AnyNetns {
+    return this.#netns;
+  }
+
+  get index(): number {
+    return this.#info.index;
+  }
+
+  get name(): string {
+    return this.#info.name;
+  }
+
+  get kind(): K {
+    return this.#info.kind;
+  }
+
+  /** As last read: by create(), list(), get(), refresh() and every change through this object. */
+  get info(): LinkInfo<K> {
+    return this.#info;
+  }
+
+  /** For errors: "link 'eth0' in netns 'test1'". */
+  get subject(): string {
+    return `link '${this.name}' in ${internals(this.#netns).subject}`;
+  }
+
+  override get closed(): boolean {
+    return super.closed || this.#deleted;
+  }
+
+  /** Reads it again. Rejects with ENODEV when it is gone. */
+  async refresh({ signal }: Call = {}): Promise<this> {
+    const inner = this.#open();
+    const message = linkAnswer(await inner.route.request({ ...getLinkRequest(this.index, inner.subject), signal }));
+    await this.#read(inner, message);
+    return this;
+  }
+
+  /** Resolves when it has a carrier and none of its addresses is tentative any more. */
+  async ready({ signal }: Call = {}): Promise<void> {
+    checkSignal(signal);
+    await waitUntilReady(this.#open(), this, signal);
+  }
+
+  /** Its counters. */
+  async stats({ signal }: Call = {}): Promise<LinkStats> {
+    const inner = this.#open();
+    const request = getLinkRequest(this.index, inner.subject);
+    const body = { ...(request.body as LinkRequest), attributes: {} };
+    const { attributes } = linkAnswer(await inner.route.request({ ...request, body, signal }));
+    const stats = attributes.stats64 ?? attributes.stats;
+    if (!stats) throw systemError(-95, 'RTM_GETLINK', { subject: this.subject });
+    const { rxPackets, txPackets, rxBytes, txBytes, rxErrors, txErrors, rxDropped, txDropped } = stats;
+    const { multicast, collisions } = stats;
+    return { rxPackets, txPackets, rxBytes, txBytes, rxErrors, txErrors, rxDropped, txDropped, multicast, collisions };
+  }
+
+  /** Administratively up. */
+  async up({ signal }: Call = {}): Promise<void> {
+    await this.#change({}, { flags: IFF.UP, change: IFF.UP, signal });
+  }
+
+  /** Administratively down. IPv6 addresses and all routes over it go, as Linux has it. */
+  async down({ signal }: Call = {}): Promise<void> {
+    await this.#change({}, { change: IFF.UP, signal });
+  }
+
+  /** Changes what is given and leaves the rest. Renaming keeps the index. */
+  async set(changes: LinkChanges<K>): Promise<void> {
+    checkLinkChanges(changes, this.ownOptions());
+    const inner = this.#open();
+    const { name, mtu, mac, alias, altNames, master, signal } = changes;
+    if (master != null) checkLinkRef(master, inner, 'master');
+    const data = this.dataOf(changes);
+    const devices = new Devices(inner);
+    const attributes = (): Attributes => ({
+      ...(name !== undefined && name !== this.name && { ifname: name }),
+      ...(mtu !== undefined && { mtu }),
+      ...(mac !== undefined && parseMac('mac', mac) && { address: mac.toLowerCase() }),
+      ...(alias !== undefined && { ifalias: alias }),
+      ...(master !== undefined && { master: master === null ? 0 : devices.index(master) }),
+      ...(data && { linkinfo: { kind: this.kind, data } as never }),
+    });
+    const previous = this.info.altNames;
+    const changed = this.#change(attributes, { prepare: devices.prepare([master]), signal });
+    await (altNames === undefined ? changed : Promise.all([changed, this.#setAltNames(inner, previous, altNames)]));
+    if (altNames !== undefined) await this.refresh({ signal });
+  }
+
+  /** The same as `netns.addresses.add()` with this device. */
+  async addAddress(address: string | Omit<AddressSpec, 'device'>, { signal }: Call = {}): Promise<void> {
+    const inner = this.#open();
+    const spec = typeof address === 'string' ? { address } : address;
+    await inner.route.request({ ...addressRequest('add', () => this.index, spec, this.subject), signal });
+  }
+
+  /** The same as `netns.addresses.delete()` with this device. */
+  async removeAddress(address: string, { signal }: Call = {}): Promise<void> {
+    const inner = this.#open();
+    await inner.route.request({ ...addressRequest('delete', () => this.index, { address }, this.subject), signal });
+  }
+
+  /**
+   * Moves it into another namespace. Linux drops its addresses and sets it down; its index may change. What `options`
+   * give is done there; if that fails it is moved back.
+   */
+  async moveTo(netns: AnyNetns, options: MoveOptions = {}): Promise<void> {
+    const inner = this.#open();
+    const there = openInternals(netns);
+    checkObject('options', options);
+    const { name = this.name, addresses, up, signal } = options;
+    checkLinkChanges({ name, signal }, []);
+    checkAddresses(addresses);
+    const from = { netns: this.#netns, name: this.name, up: this.info.up };
+    await inner.during(there.during(this.#move(there, netns, name, signal)));
+    try {
+      const work = (addresses ?? []).map((address) => this.addAddress(address, { signal }));
+      if (up) work.push(this.up({ signal }));
+      const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+      if (failed) throw failed.reason;
+    } catch (error) {
+      throw await this.#moveBack(from, error);
+    }
+  }
+
+  /** Where it was before; what the move had dropped there stays dropped. */
+  async #moveBack(from: { netns: AnyNetns; name: string; up: boolean }, error: unknown): Promise<unknown> {
+    try {
+      await this.#move(openInternals(from.netns), from.netns, from.name);
+      if (from.up) await this.up();
+      return error;
+    } catch (undoing) {
+      if (!(error instanceof NsnetError)) return error;
+      return withDetails(error, { notUndone: [undoing as Error] });
+    }
+  }
+
+  async #move(there: Internals, netns: AnyNetns, name: string, signal?: AbortSignal): Promise<void> {
+    const rename = name === this.name ? {} : { ifname: name };
+    await this.#change({ ...rename, netNsFd: there.fd.number }, { signal, moves: true });
+    const message = linkAnswer(await there.route.request(getLinkRequest(name, there.subject)));
+    this.#netns = netns;
+    await this.#read(there, message);
+  }
+
+  /** Removes it, whoever made it. Again is no error. */
+  async delete({ signal }: Call = {}): Promise<void> {
+    if (this.#deleted) return;
+    const inner = openInternals(this.#netns);
+    try {
+      await inner.route.request({ ...deleteLinkRequest(inner, this.index, this.subject), signal });
+    } catch (error) {
+      if ((error as NsnetError).code !== 'ENODEV') throw error;
+    }
+    this.#deleted = true;
+  }
+
+  override toString(): string {
+    const { index, name, kind, up } = this.info;
+    return `${this.constructor.name} { name: '${name}', index: ${index}, kind: '${kind}', ${up ? 'up' : 'down'}, ${internals(this.#netns).subject} }`;
+  }
+
+  override toJSON(): LinkInfo<K> {
+    return this.info;
+  }
+
+  /** A link goes with its namespace: once that is closed there is nothing left to remove. */
+  protected override async dispose(owned: boolean): Promise<void> {
+    if (owned && !this.#netns.closed) await this.delete();
+  }
+
+  /** Names of the kind's own options. */
+  protected ownOptions(): readonly string[] {
+    return [];
+  }
+
+  /** IFLA_INFO_DATA for changes of the kind's own options. */
+  protected dataOf(_changes: object): object | undefined {
+    return undefined;
+  }
+
+  #open(): Internals {
+    const inner = openInternals(this.#netns);
+    if (this.closed) throw closedError(this.subject);
+    return inner;
+  }
+
+  async #read(inner: Internals, message: LinkMessage): Promise<void> {
+    this.#info = (await readInfo(inner, message)) as LinkInfo<K>;
+  }
+
+  /** Changes it and reads it back, in one send. */
+  async #change(
+    attributes: Attributes | (() => Attributes),
+    how: { flags?: number; change?: number; prepare?: Request['prepare']; signal?: AbortSignal; moves?: boolean },
+  ): Promise<void> {
+    const inner = this.#open();
+    const { flags = 0, change = 0, prepare, signal, moves = false } = how;
+    const { index, subject } = this;
+    const changed = inner.route.request({
+      name: 'RTM_NEWLINK',
+      type: RTM.NEWLINK,
+      flags: 0,
+      codec,
+      body: () => {
+        const content = typeof attributes === 'function' ? attributes() : attributes;
+        if (content.ifname !== undefined || moves) forgetNames(inner);
+        return { family: 0, type: 0, index, flags, change, attributes: content };
+      },
+      subject,
+      prepare,
+      signal,
+      explain: explainLink,
+    });
+    if (moves) return void (await changed);
+    const [, answers] = await Promise.all([changed, inner.route.request({ ...getLinkRequest(index, inner.subject), signal })]);
+    await this.#read(inner, linkAnswer(answers));
+  }
+
+  async #setAltNames(inner: Internals, before: string[], after: string[]): Promise<void> {
+    const gone = before.filter((name) => !after.includes(name));
+    const come = after.filter((name) => !before.includes(name));
+    const work = [];
+    if (gone.length > 0) work.push(inner.route.request(altNamesRequest('delete', inner, this.index, gone, this.subject)));
+    if (come.length > 0) work.push(inner.route.request(altNamesRequest('add', inner, this.index, come, this.subject)));
+    await Promise.all(work);
+  }
+}
+
+/** RTM_NEWLINKPROP or RTM_DELLINKPROP (5.5). */
+export function altNamesRequest(
+  mode: 'add' | 'delete',
+  inner: Internals,
+  index: number,
+  names: string[],
+  subject: string,
+): Request {
+  const type = mode === 'add' ? RTM.NEWLINKPROP : RTM.DELLINKPROP;
+  return {
+    name: messageName(type),
+    type,
+    flags: mode === 'add' ? NLM_F.CREATE | NLM_F.EXCL | NLM_F.APPEND : 0,
+    codec,
+    body: () => {
+      forgetNames(inner);
+      return { family: 0, type: 0, index, flags: 0, change: 0, attributes: { propList: { altIfname: names } } };
+    },
+    subject,
+  };
+}
+
+export function deleteLinkRequest(inner: Internals, index: number, subject: string): Request {
+  return {
+    name: 'RTM_DELLINK',
+    type: RTM.DELLINK,
+    flags: 0,
+    codec,
+    body: () => {
+      forgetNames(inner);
+      return { family: 0, type: 0, index, flags: 0, change: 0 };
+    },
+    subject,
+    explain: explainLink,
+  };
+}
+
+/** What is known of the causes of refusals. */
+export function explainLink(error: NsnetError): NsnetError {
+  const hints: Record<string, ErrorDetails> = {
+    EPERM: {
+      hint: 'This needs CAP_NET_ADMIN in the user namespace that owns the network namespace (for two ends, in both)',
+    },
+    EOPNOTSUPP: { hint: 'This kernel has no such kind of link, or the kind cannot do this' },
+    ENODEV: { hint: 'The link, its master or its namespace is gone' },
+  };
+  const details = hints[error.code];
+  return details ? withDetails(error, details) : error;
+}

@@ -1,0 +1,93 @@
+import { type Call, Listing, slices } from '../handles/listing.js';
+import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
+import { readAnswer } from '../netlink/answer.js';
+import { RTEXT_FILTER, RTM } from '../rtnetlink/constants.js';
+import { type LinkMessage, link as codec } from '../rtnetlink/link.js';
+import { checkBoolean, checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
+import { checkLinkRef, getLinkRequest, linkAnswer } from './devices.js';
+import { infoOf, readInfo } from './info.js';
+import { linkObject } from './kinds.js';
+import type { Link } from './link.js';
+import type { LinkKinds, LinkRef } from './types.js';
+
+/** Which links. */
+export interface LinkFilter extends Call {
+  kind?: keyof LinkKinds;
+  /** The ports of this one. */
+  master?: LinkRef;
+  up?: boolean;
+}
+
+export function checkLinkFilter(filter: LinkFilter, inner: Internals): void {
+  checkObject('filter', filter);
+  checkKeys('filter', filter, ['kind', 'master', 'up', 'signal']);
+  checkSignal(filter.signal);
+  if (filter.up !== undefined) checkBoolean('up', filter.up);
+  if (filter.master !== undefined) checkLinkRef(filter.master, inner, 'master');
+}
+
+/** All link messages of a namespace, in the kernel's order. */
+export async function dumpLinks(inner: Internals, signal?: AbortSignal, stats = false): Promise<LinkMessage[]> {
+  const attributes = stats ? {} : { extMask: RTEXT_FILTER.SKIP_STATS };
+  const dump = await inner.route.dump({
+    name: 'RTM_GETLINK',
+    type: RTM.GETLINK,
+    flags: 0,
+    codec,
+    body: { family: 0, type: 0, index: 0, flags: 0, change: 0, attributes },
+    subject: inner.subject,
+    signal,
+  });
+  const messages: LinkMessage[] = [];
+  for (const answer of dump.messages()) {
+    if (answer.type === RTM.NEWLINK) messages.push(readAnswer(codec, answer));
+  }
+  return messages;
+}
+
+/** Names by index. */
+export function namesByIndex(messages: LinkMessage[]): (index: number) => string | undefined {
+  const names = new Map(messages.map(({ index, attributes }) => [index, attributes.ifname]));
+  return (index) => names.get(index);
+}
+
+/** The links of a namespace as objects. */
+export function listLinks(netns: AnyNetns, filter: LinkFilter = {}): Listing<Link> {
+  const inner = openInternals(netns);
+  checkLinkFilter(filter, inner);
+  return new Listing(async function* () {
+    const messages = await dumpLinks(inner, filter.signal);
+    const nameOf = namesByIndex(messages);
+    const master = masterOf(messages, filter.master);
+    const wanted = messages.filter(({ attributes }) => master === undefined || attributes.master === master);
+    function* objects(): Generator<Link> {
+      for (const message of wanted) {
+        const info = infoOf(message, nameOf);
+        if (filter.kind !== undefined && info.kind !== filter.kind) continue;
+        if (filter.up !== undefined && info.up !== filter.up) continue;
+        yield linkObject(netns, info);
+      }
+    }
+    yield* slices(objects());
+  });
+}
+
+function masterOf(messages: LinkMessage[], ref: LinkRef | undefined): number | undefined {
+  if (ref === undefined || typeof ref === 'number') return ref;
+  if (typeof ref !== 'string') return ref.index;
+  const found = messages.find(({ attributes }) => attributes.ifname === ref || attributes.propList?.altIfname?.includes(ref));
+  return found?.index ?? -1;
+}
+
+export async function readLinks(netns: AnyNetns, filter: LinkFilter): Promise<Link[]> {
+  return listLinks(netns, filter);
+}
+
+/** One link, by name, alternative name or index; ENODEV if there is none. */
+export async function getLink(netns: AnyNetns, ref: string | number, { signal }: Call = {}): Promise<Link> {
+  const inner = openInternals(netns);
+  checkLinkRef(ref, inner, 'link');
+  checkSignal(signal);
+  const message = linkAnswer(await inner.route.request({ ...getLinkRequest(ref, inner.subject), signal }));
+  return linkObject(netns, await readInfo(inner, message));
+}

@@ -1,0 +1,121 @@
+import { Handle } from '../handles/handle.js';
+import { type Internals, internals, liveNamespaces, type NetworkNamespace, openInternals } from '../namespaces/network.js';
+import { readAnswer } from '../netlink/answer.js';
+import { nsid as nsidCodec } from '../rtnetlink/nsid.js';
+import { RTM } from '../rtnetlink/constants.js';
+import type { LinkMessage } from '../rtnetlink/link.js';
+import { invalidValue } from '../syscalls/validate.js';
+import { attributesOf, type End, endOf, finishLink, makeLink, makeOrUndo } from './create.js';
+import { getLinkRequest, linkAnswer } from './devices.js';
+import { readInfo } from './info.js';
+import { registerKind } from './kinds.js';
+import { type Found, Link } from './link.js';
+import type { LinkOptions } from './types.js';
+import { checkLinkOptions } from './validate.js';
+
+/** One end of a virtual cable. When one end goes, so does the other. */
+export class Veth extends Link<'veth'> {
+  /**
+   * Makes a cable, each end in the namespace of its options: the second is made there and not moved there, which
+   * would cost a grace period of the kernel's. If a later step fails, or the signal is aborted, both are removed.
+   */
+  static async create(end: LinkOptions, otherEnd: LinkOptions): Promise<VethPair> {
+    checkLinkOptions(end, [], 'end');
+    checkLinkOptions(otherEnd, [], 'otherEnd');
+    const a = endOf(end, 'veth');
+    const b = endOf({ ...otherEnd, signal: otherEnd.signal ?? end.signal }, 'veth');
+    a.options = { ...end, signal: end.signal ?? otherEnd.signal };
+    const together = a.inner.id === b.inner.id;
+    if (together && a.name === b.name) throw invalidValue('otherEnd.name', 'another name than the first end has', b.name);
+    // The first end can only go up together with its master once the second is there, which it is by then.
+    const place = together ? {} : { netNsFd: b.inner.fd.number };
+    const peer = { family: 0, type: 0, index: 0, flags: 0, change: 0, attributes: { ...attributesOf(b), ...place } };
+    const work = makeOrUndo(
+      a,
+      () => makeLink(a, { kind: 'veth', data: { peer } }, [b]),
+      async () => {
+        const results = await Promise.allSettled([finishLink(a, true), finishLink(b, false)]);
+        for (const result of results) if (result.status === 'rejected') throw result.reason;
+        return new VethPair(await objectFor(a), await objectFor(b));
+      },
+    );
+    return a.inner.during(b.inner.during(work));
+  }
+
+  /** The other end, if its namespace is one that this thread holds open. */
+  async peer(): Promise<Veth | undefined> {
+    await this.refresh();
+    const inner = openInternals(this.netns);
+    const message = linkAnswer(await inner.route.request(getLinkRequest(this.index, inner.subject)));
+    const { link, linkNetnsid } = message.attributes;
+    if (link === undefined || link === 0) return undefined;
+    if (linkNetnsid === undefined) return findPeer(this.netns, link, this);
+    for (const netns of liveNamespaces()) {
+      if ((await nsidOf(inner, internals(netns))) === linkNetnsid) return findPeer(netns, link, this);
+    }
+    return undefined;
+  }
+}
+
+async function objectFor({ inner, message, options }: End): Promise<Veth> {
+  return new Veth({ netns: options.netns, info: await readInfo(inner, message as LinkMessage), owned: true });
+}
+
+async function findPeer(netns: NetworkNamespace, index: number, { owned }: Veth): Promise<Veth | undefined> {
+  const inner = internals(netns);
+  const answers = await inner.route.request(getLinkRequest(index, inner.subject)).catch(() => undefined);
+  if (!answers) return undefined;
+  const found: Found = { netns: netns as Found['netns'], info: await readInfo(inner, linkAnswer(answers)), owned };
+  return new Veth(found);
+}
+
+/** The number by which a namespace knows another; undefined if it has none for it. */
+async function nsidOf(inner: Internals, other: Internals): Promise<number | undefined> {
+  const answers = await inner.route.request({
+    name: 'RTM_GETNSID',
+    type: RTM.GETNSID,
+    flags: 0,
+    codec: nsidCodec,
+    body: { family: 0, attributes: { fd: other.fd.number } },
+    subject: inner.subject,
+  });
+  const answer = answers.find(({ type }) => type === RTM.NEWNSID);
+  return answer && readAnswer(nsidCodec, answer).attributes.nsid;
+}
+
+/** Both ends of a cable that was made here. */
+export class VethPair extends Handle implements Iterable<Veth> {
+  readonly a: Veth;
+  readonly b: Veth;
+
+  constructor(a: Veth, b: Veth) {
+    super(true);
+    this.a = a;
+    this.b = b;
+  }
+
+  /** Removes the cable. Again is no error. */
+  async delete(): Promise<void> {
+    const end = [this.a, this.b].find(({ netns }) => !netns.closed);
+    await end?.delete();
+  }
+
+  *[Symbol.iterator](): Iterator<Veth> {
+    yield this.a;
+    yield this.b;
+  }
+
+  override toString(): string {
+    return `VethPair { ${this.a.subject} <-> ${this.b.subject} }`;
+  }
+
+  override toJSON(): unknown {
+    return [this.a.toJSON(), this.b.toJSON()];
+  }
+
+  protected override async dispose(owned: boolean): Promise<void> {
+    if (owned) await this.delete();
+  }
+}
+
+registerKind('veth', Veth);

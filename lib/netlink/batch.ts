@@ -1,0 +1,158 @@
+import { type NsnetError, systemError } from '../syscalls/errors.js';
+import { readError } from './ack.js';
+import { Bytes, littleEndian } from './bytes.js';
+import { NLM_F, NLMSG, NLMSG_HDRLEN } from './constants.js';
+import { encodeMessage, type Frame, framesOf, sizeMessage, writeMessage } from './frames.js';
+import { attributePath, missingPath } from './path.js';
+import type { Answer, Request } from './request.js';
+
+/** Requests that wait for one ack: one send's. The kernel keeps some 240 acks of a send that nobody reads. */
+const ACK_EVERY = 64;
+/** Requests that make one trip off the event loop. */
+export const BATCH_REQUESTS = 256;
+const BATCH_BYTES = 128 * 1024;
+
+/** A request on its way. */
+export interface Pending {
+  readonly request: Request;
+  resolve(answers: Answer[]): void;
+  reject(error: unknown): void;
+  /** Already rejected, by its signal; what the kernel says no longer matters. */
+  settled: boolean;
+}
+
+const NO_ANSWERS: Answer[] = [];
+
+/** Several requests encoded one after another, to be handed to the kernel together and settled by its answers. */
+export class Batch {
+  readonly pending: Pending[] = [];
+  #bytes: Bytes;
+  #end = 0;
+  #lastFlags = 0;
+  readonly #ends: number[] = [];
+  readonly #sequence: number;
+
+  constructor(buffer: Bytes, sequence: number) {
+    this.#bytes = buffer;
+    this.#sequence = sequence;
+  }
+
+  static buffer(): Bytes {
+    return Bytes.alloc(BATCH_BYTES);
+  }
+
+  get full(): boolean {
+    return this.pending.length >= BATCH_REQUESTS;
+  }
+
+  /** Encodes a request behind the others; false if there is no room left. Throws what its codec throws. */
+  add(pending: Pending): boolean {
+    const { request } = pending;
+    const body = typeof request.body === 'function' ? request.body() : request.body;
+    const size = sizeMessage(request.codec, body);
+    if (this.#end + size > this.#bytes.length) {
+      if (this.pending.length > 0) return false;
+      this.#bytes = Bytes.alloc(size);
+    }
+    const index = this.pending.length;
+    const ack = (index + 1) % ACK_EVERY === 0 ? NLM_F.ACK : 0;
+    const header = {
+      type: request.type,
+      flags: request.flags | NLM_F.REQUEST | ack,
+      seq: (this.#sequence + index) >>> 0,
+      port: 0,
+    };
+    const begin = this.#end;
+    this.#end = writeMessage(this.#bytes, begin, header, request.codec, body);
+    this.#lastFlags = begin + 6;
+    this.#ends.push(this.#end);
+    this.pending.push(pending);
+    return true;
+  }
+
+  /**
+   * The requests as they go to the kernel. The last of each send asks for an ack: since the kernel carries out the
+   * messages of a send in turn and always reports what it refuses, that ack stands for all before it.
+   */
+  finish(): Uint8Array {
+    const { view } = this.#bytes;
+    view.setUint16(this.#lastFlags, view.getUint16(this.#lastFlags, littleEndian) | NLM_F.ACK, littleEndian);
+    return this.#bytes.array.subarray(0, this.#end);
+  }
+
+  /**
+   * Settles the requests. `carried` bytes of them were surely carried out; if there is an `errno`, the send that
+   * followed failed, its requests with it, and those behind were never sent: they are returned.
+   */
+  settle(errno: number, carried: number, answers: Uint8Array): Pending[] {
+    const bytes = new Bytes(answers);
+    const errors = new Map<number, Frame>();
+    const replies = new Map<number, Answer[]>();
+    for (const frame of framesOf(bytes)) {
+      const index = (frame.seq - this.#sequence) >>> 0;
+      if (index >= this.pending.length) continue;
+      if (frame.type === NLMSG.ERROR) {
+        if (bytes.view.getInt32(frame.offset + NLMSG_HDRLEN, littleEndian) !== 0) errors.set(index, frame);
+      } else if (frame.type >= NLMSG.MIN_TYPE) {
+        const answer = answerOf(bytes, frame);
+        const list = replies.get(index);
+        if (list) list.push(answer);
+        else replies.set(index, [answer]);
+      }
+    }
+    let unsent = this.pending.length;
+    if (errno !== 0) {
+      const failed = this.#ends.findIndex((end) => end > carried);
+      unsent = Math.min(unsent, failed + ACK_EVERY - (failed % ACK_EVERY));
+    }
+    for (let index = 0; index < unsent; index++) {
+      const pending = this.pending[index] as Pending;
+      if (pending.settled) continue;
+      const refusal = errors.get(index);
+      if (refusal) pending.reject(refused(pending.request, bytes, refusal));
+      else if (errno !== 0 && (this.#ends[index] as number) > carried)
+        pending.reject(lost(pending.request, errno));
+      else pending.resolve(replies.get(index) ?? NO_ANSWERS);
+    }
+    return this.pending.slice(unsent).filter(({ settled }) => !settled);
+  }
+}
+
+export function answerOf(bytes: Bytes, { type, offset, length }: Frame): Answer {
+  return { type, bytes, offset: offset + NLMSG_HDRLEN, length: length - NLMSG_HDRLEN };
+}
+
+function subjectOf({ subject }: Request): string | undefined {
+  return typeof subject === 'function' ? subject() : subject;
+}
+
+/** The kernel said no: its number, its words, and the attribute that it points at. */
+export function refused(request: Request, bytes: Bytes, frame: Frame): NsnetError {
+  const ack = readError(bytes, frame);
+  let attribute: string | undefined;
+  if (ack.offset !== undefined || ack.missingType !== undefined) {
+    const body = typeof request.body === 'function' ? request.body() : request.body;
+    const sent = encodeMessage(
+      { type: request.type, flags: request.flags, seq: 0, port: 0 },
+      request.codec,
+      body,
+    );
+    attribute =
+      ack.offset === undefined
+        ? missingPath(request.codec, sent, ack.missingType as number, ack.missingNest)
+        : attributePath(request.codec, sent, ack.offset);
+  }
+  const details = { subject: subjectOf(request), kernel: ack.message, attribute };
+  const error = systemError(ack.error, request.name, details);
+  return request.explain?.(error) ?? error;
+}
+
+/** The transport failed, so nobody knows whether the kernel carried the request out. */
+function lost(request: Request, errno: number): NsnetError {
+  const error = systemError(errno, request.name, {
+    subject: subjectOf(request),
+    hint:
+      errno === -105 ? 'The answer was lost; read the object back to know whether this was done' : undefined,
+  });
+  return request.explain?.(error) ?? error;
+}

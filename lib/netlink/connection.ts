@@ -1,0 +1,308 @@
+import { abortError, closedError, NsnetError, systemError } from '../syscalls/errors.js';
+import type { Fd } from '../syscalls/fd.js';
+import { native } from '../syscalls/native.js';
+import { readDone } from './ack.js';
+import { answerOf, BATCH_REQUESTS, Batch, type Pending, refused } from './batch.js';
+import { Bytes } from './bytes.js';
+import { NLM_F, NLMSG } from './constants.js';
+import { encodeMessage, framesOf } from './frames.js';
+import type { Answer, Request } from './request.js';
+
+/** A table that changes while it is read is read again, for at most this long… */
+const DUMP_RETRY_MILLISECONDS = 500;
+/** …but at least so often. */
+const DUMP_RETRIES = 8;
+
+/** One reading of a table: its messages, in the order of the kernel, decoded by whoever takes them. */
+export interface Dump {
+  messages(): Iterable<Answer>;
+}
+
+interface DumpJob {
+  readonly dump: true;
+  request: Request;
+  resolve(dump: Dump): void;
+  reject(error: unknown): void;
+  settled: boolean;
+}
+
+type Item = Pending | DumpJob;
+
+/**
+ * The requests of one netlink socket. They are carried out in the order issued; those issued while others are under
+ * way travel together. Each settles by itself, and one that fails stops none.
+ */
+export class Connection {
+  readonly #open: () => Promise<Fd>;
+  readonly #subject: string;
+  #socket: Promise<Fd> | undefined;
+  #fd: Fd | undefined;
+  #queue: Item[] = [];
+  #head = 0;
+  #sequence = 1;
+  #underWay = 0;
+  #scheduled = false;
+  #preparing = false;
+  #closed = false;
+  #idle: (() => void)[] = [];
+  readonly #buffer = Batch.buffer();
+
+  /** `open` makes the socket, on first use. `subject` is for errors. */
+  constructor(open: () => Promise<Fd>, subject: string) {
+    this.#open = open;
+    this.#subject = subject;
+  }
+
+  /** What the kernel answered, apart from its ack; empty for most requests. */
+  request(request: Request): Promise<Answer[]> {
+    return new Promise((resolve, reject) =>
+      this.#enqueue(request, { request, resolve, reject, settled: false }),
+    );
+  }
+
+  /** Reads a whole table. NLM_F_DUMP is added; a dump that was interrupted is begun again. */
+  dump(request: Request): Promise<Dump> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue(request, { request, resolve, reject, settled: false, dump: true });
+    });
+  }
+
+  /** Resolves when what was issued has settled, and the socket is closed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    if (this.#busy) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    const socket = await this.#socket?.catch(() => undefined);
+    await socket?.close();
+  }
+
+  get #waiting(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  get #busy(): boolean {
+    return this.#waiting > 0 || this.#underWay > 0 || this.#preparing;
+  }
+
+  #enqueue(request: Request, item: Item): void {
+    const { signal } = request;
+    if (this.#closed) return item.reject(closedError(this.#subject));
+    if (signal?.aborted) return item.reject(abortError(signal));
+    if (signal) listen(signal, item);
+    this.#queue.push(item);
+    // A caller's long loop keeps the event loop from telling what is done: full batches go without waiting for it.
+    if (this.#waiting % BATCH_REQUESTS === 0 && this.#fd && !this.#preparing) this.#pump();
+    else this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    if (this.#preparing) return;
+    if (!this.#fd) return this.#connect();
+    while (this.#waiting > 0 && this.#mayStart()) {
+      const item = this.#queue[this.#head] as Item;
+      if ('dump' in item) {
+        this.#shift();
+        if (!item.settled) this.#dump(this.#fd, item);
+      } else if (!this.#sendBatch(this.#fd)) {
+        return;
+      }
+    }
+    this.#rest();
+  }
+
+  /** One batch at the kernel, and a full one waiting behind it so that the kernel need not wait for us. */
+  #mayStart(): boolean {
+    if (this.#underWay === 0) return true;
+    const before = native().transactions((this.#fd as Fd).native);
+    return before === 0 || (before === 1 && this.#waiting >= BATCH_REQUESTS);
+  }
+
+  #connect(): void {
+    if (this.#socket) return;
+    this.#socket = this.#open();
+    this.#socket.then(
+      (fd) => {
+        this.#fd = fd;
+        this.#pump();
+      },
+      (error) => {
+        this.#socket = undefined;
+        for (const item of this.#queue.splice(0).slice(this.#head)) reject(item, error);
+        this.#head = 0;
+        this.#rest();
+      },
+    );
+  }
+
+  #shift(): void {
+    this.#head++;
+    if (this.#head < 4096 && this.#head < this.#queue.length) return;
+    this.#queue = this.#queue.slice(this.#head);
+    this.#head = 0;
+  }
+
+  #rest(): void {
+    if (!this.#busy) for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Sends what stands at the head of the queue; false if it must wait for something to be prepared. */
+  #sendBatch(fd: Fd): boolean {
+    const batch = new Batch(this.#buffer, this.#sequence);
+    let prepared: Promise<void> | undefined;
+    while (this.#waiting > 0 && !batch.full && !prepared) {
+      const item = this.#queue[this.#head] as Item;
+      if ('dump' in item) break;
+      const pending = item as Pending;
+      try {
+        if (!pending.settled) {
+          prepared = pending.request.prepare?.((request) => this.#ask(fd, request));
+          if (prepared) break;
+          if (!batch.add(pending)) break;
+        }
+      } catch (error) {
+        reject(pending, error);
+      }
+      this.#shift();
+    }
+    this.#send(fd, batch);
+    if (!prepared) return true;
+    const item = this.#queue[this.#head] as Pending;
+    this.#preparing = true;
+    const ready = (error?: unknown) => {
+      this.#preparing = false;
+      if (error !== undefined) {
+        this.#shift();
+        reject(item, error);
+      }
+      this.#pump();
+    };
+    prepared.then(() => ready(), ready);
+    return false;
+  }
+
+  #send(fd: Fd, batch: Batch): void {
+    if (batch.pending.length === 0) return;
+    this.#sequence = (this.#sequence + batch.pending.length) >>> 0;
+    this.#underWay++;
+    native()
+      .transact(fd.native, batch.finish())
+      .then(([errno, carried, answers]) => {
+        this.#underWay--;
+        let unsent: Pending[] = [];
+        try {
+          unsent = batch.settle(errno, carried, answers);
+        } catch (error) {
+          for (const pending of batch.pending) reject(pending, error);
+        }
+        if (unsent.length > 0) {
+          this.#queue = [...unsent, ...this.#queue.slice(this.#head)];
+          this.#head = 0;
+        }
+        this.#pump();
+      });
+  }
+
+  /** A request ahead of the queue: the socket's own order puts it behind what is under way. */
+  #ask(fd: Fd, request: Request): Promise<Answer[]> {
+    return new Promise((resolve, reject) => {
+      const batch = new Batch(Batch.buffer(), this.#sequence);
+      batch.add({ request, resolve, reject, settled: false });
+      this.#send(fd, batch);
+    });
+  }
+
+  async #dump(fd: Fd, job: DumpJob): Promise<void> {
+    this.#underWay++;
+    try {
+      const dump = await this.#readTable(fd, job);
+      if (!job.settled) job.resolve(dump);
+    } catch (error) {
+      reject(job, error);
+    } finally {
+      this.#underWay--;
+      this.#pump();
+    }
+  }
+
+  async #readTable(fd: Fd, { request }: DumpJob): Promise<Dump> {
+    const { name, type, flags, codec, body, signal } = request;
+    const value = typeof body === 'function' ? body() : body;
+    const subject = typeof request.subject === 'function' ? request.subject() : request.subject;
+    const until = performance.now() + DUMP_RETRY_MILLISECONDS;
+    for (let tries = 1; ; tries++) {
+      if (signal?.aborted) throw abortError(signal);
+      const seq = this.#sequence;
+      this.#sequence = (seq + 1) >>> 0;
+      const header = { type, flags: flags | NLM_F.REQUEST | NLM_F.DUMP, seq, port: 0 };
+      const message = encodeMessage(header, codec, value);
+      const [errno, interrupted, next] = await native().dump(fd.native, message);
+      // ENOBUFS: the kernel could not queue its answer. Nothing was changed, so it is asked again.
+      if (errno !== 0 && errno !== -105) throw systemError(errno, name, { subject });
+      if (errno === 0 && !interrupted) return new Table(request, seq, next);
+      if (tries < DUMP_RETRIES || performance.now() < until) continue;
+      if (errno !== 0) throw systemError(errno, name, { subject });
+      throw new NsnetError('EINTR', `the table changed each of the ${tries} times it was read`, {
+        syscall: name,
+        subject,
+      });
+    }
+  }
+}
+
+class Table implements Dump {
+  readonly #request: Request;
+  readonly #sequence: number;
+  readonly #next: () => Uint8Array | undefined;
+
+  constructor(request: Request, sequence: number, next: () => Uint8Array | undefined) {
+    this.#request = request;
+    this.#sequence = sequence;
+    this.#next = next;
+  }
+
+  *messages(): Generator<Answer, void, undefined> {
+    for (let chunk = this.#next(); chunk !== undefined; chunk = this.#next()) {
+      const bytes = new Bytes(chunk);
+      for (const frame of framesOf(bytes)) {
+        if (frame.seq !== this.#sequence) continue;
+        if (frame.type === NLMSG.ERROR) throw refused(this.#request, bytes, frame);
+        if (frame.type === NLMSG.DONE) {
+          const { error, message } = readDone(bytes, frame);
+          if (error !== 0) throw systemError(error, this.#request.name, { kernel: message });
+          return;
+        }
+        if (frame.type >= NLMSG.MIN_TYPE) yield answerOf(bytes, frame);
+      }
+    }
+  }
+}
+
+/** Once: whoever is first, the signal or the kernel, settles the item. */
+function listen(signal: AbortSignal, item: Item): void {
+  const onAbort = () => reject(item, abortError(signal));
+  const resolve = item.resolve as (value: unknown) => void;
+  const rejectItem = item.reject;
+  item.resolve = (value: unknown) => {
+    signal.removeEventListener('abort', onAbort);
+    resolve(value);
+  };
+  item.reject = (error) => {
+    signal.removeEventListener('abort', onAbort);
+    rejectItem(error);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+}
+
+function reject(item: Item, error: unknown): void {
+  if (item.settled) return;
+  item.settled = true;
+  item.reject(error);
+}
