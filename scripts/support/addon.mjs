@@ -1,0 +1,43 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { isFresh, markFresh } from './fresh.mjs';
+import { at, packaged } from './root.mjs';
+import { runNode, StepError, step } from './step.mjs';
+import { cure, missingTools, provideTools } from './tools.mjs';
+
+const product = at('build/Release/nsnet.node');
+const sources = [at('native'), at('binding.gyp')];
+
+/** Node's headers where they came with it; without them node-gyp downloads them. */
+export function headerOptions() {
+  if (process.env.npm_config_nodedir) return [`--nodedir=${process.env.npm_config_nodedir}`];
+  const prefix = dirname(dirname(process.execPath));
+  const header = join(prefix, 'include/node/node_version.h');
+  if (!existsSync(header)) return [];
+  const text = readFileSync(header, 'utf8');
+  const numbers = ['MAJOR', 'MINOR', 'PATCH'].map(
+    (part) => new RegExp(`NODE_${part}_VERSION (\\d+)`).exec(text)?.[1],
+  );
+  return numbers.join('.') === process.versions.node ? [`--nodedir=${prefix}`] : [];
+}
+
+const hasPrebuild = () => {
+  const directory = at('prebuilds', `${process.platform}-${process.arch}`);
+  return existsSync(directory) && readdirSync(directory).some((name) => name.endsWith('.node'));
+};
+
+/** Builds the add-on unless it is newer than its sources; without a compiler a prebuilt one does. */
+export async function provideAddon() {
+  if (isFresh(product, sources)) return;
+  if (missingTools(['build']).length && hasPrebuild()) return;
+  await provideTools(['build']);
+  const missing = missingTools(['build']);
+  if (missing.length) {
+    const names = missing.map((tool) => tool.command).join(', ');
+    throw new StepError(`The add-on cannot be built without ${names}. ${cure(missing)}`);
+  }
+  await step('build the add-on (node-gyp)', () =>
+    runNode(packaged.nodeGyp, ['configure', 'build', '--jobs=max', ...headerOptions()]),
+  );
+  markFresh(product);
+}

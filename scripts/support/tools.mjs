@@ -1,0 +1,74 @@
+// The programs of the system that the scripts and tests use, and how they come to be there.
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { colour, say } from './output.mjs';
+import { run, step } from './step.mjs';
+
+const tools = [
+  { command: 'c++', package: 'g++', for: 'build' },
+  { command: 'cc', package: 'gcc', for: 'build' },
+  { command: 'make', package: 'make', for: 'build' },
+  { command: 'python3', package: 'python3', for: 'build' },
+  { command: 'ip', package: 'iproute2', for: 'test' },
+  { command: 'nsenter', package: 'util-linux', for: 'test' },
+  { command: 'unshare', package: 'util-linux', for: 'test' },
+  { command: 'mount', package: 'mount', for: 'test' },
+  { command: 'ping', package: 'iputils-ping', for: 'test' },
+  { command: 'clang-format', package: 'clang-format', for: 'lint' },
+  { command: 'clang-tidy', package: 'clang-tidy', for: 'tidy' },
+  { command: 'readelf', package: 'binutils', for: 'package' },
+  { command: 'strip', package: 'binutils', for: 'package' },
+  { command: 'cmake', package: 'cmake', for: 'sanitize' },
+  { command: 'qemu-system-x86_64', package: 'qemu-system-x86', for: 'kernels' },
+  { command: 'dpkg-deb', package: 'dpkg', for: 'kernels' },
+  { command: 'xz', package: 'xz-utils', for: 'kernels' },
+];
+
+// An ordinary user's PATH often lacks the last two.
+const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+
+export function onPath(command) {
+  return directories.some((directory) => {
+    try {
+      accessSync(join(directory, command), constants.X_OK);
+      return directory !== '';
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The tools for these purposes that are not there. */
+export function missingTools(purposes) {
+  return tools.filter((tool) => purposes.includes(tool.for) && !onPath(tool.command));
+}
+
+const packagesOf = (missing) => [...new Set(missing.map((tool) => tool.package))];
+
+async function aptGet(packages) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const install = () => run('apt-get', ['install', '-y', '--no-install-recommends', ...packages], { env });
+  // The list of packages is missing or outdated in most containers, and getting it takes a while.
+  await install().catch(async () => {
+    await run('apt-get', ['update'], { env });
+    await install();
+  });
+}
+
+/** As root, where apt-get is, installs what is missing for these purposes; says what is still missing, and goes on. */
+export async function provideTools(purposes) {
+  const missing = missingTools(purposes);
+  if (missing.length === 0) return;
+  const packages = packagesOf(missing);
+  if (process.getuid() === 0 && onPath('apt-get')) {
+    await step(`install ${packages.join(' ')} (apt-get)`, () => aptGet(packages)).catch((error) => {
+      say(error.output?.trim().split('\n').slice(-3).join('\n') ?? error.message);
+    });
+  }
+  const left = missingTools(purposes);
+  if (left.length)
+    say(colour('yellow', `not found: ${left.map((tool) => tool.command).join(', ')}. ${cure(left)}`));
+}
+
+/** What to type to get them. */
+export const cure = (missing) => `On Debian or Ubuntu: sudo apt-get install ${packagesOf(missing).join(' ')}`;
