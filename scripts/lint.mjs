@@ -1,7 +1,7 @@
 // npm run lint: both languages, as they stand. npm run format: the same, and what can be put right is.
 import { prepare } from './prepare.mjs';
 import { filesOf } from './support/fresh.mjs';
-import { say } from './support/output.mjs';
+import { coloured, excerpt, say } from './support/output.mjs';
 import { at, packaged } from './support/root.mjs';
 import { main, run, runNode, StepError, step } from './support/step.mjs';
 import { missingTools } from './support/tools.mjs';
@@ -12,7 +12,11 @@ const sources = ['native', 'bench']
   .filter((file) => /\.(cc|c|h)$/.test(file));
 
 const steps = {
-  'JavaScript and TypeScript (biome)': () => runNode(packaged.biome, fix ? ['check', '--write'] : ['ci']),
+  'JavaScript and TypeScript (biome)': () =>
+    runNode(packaged.biome, [
+      ...(fix ? ['check', '--write'] : ['ci']),
+      `--colors=${coloured ? 'force' : 'off'}`,
+    ]),
   'C and C++ (clang-format)': () =>
     run('clang-format', [...(fix ? ['-i'] : ['--dry-run', '-Werror']), ...sources]),
 };
@@ -24,7 +28,7 @@ await main(async () => {
   for (const [title, work] of Object.entries(steps)) {
     await step(title, work).catch((error) => {
       failed++;
-      say(error.output?.trimEnd() || error.message);
+      say(excerpt(error.output || error.message));
     });
   }
   if (failed)

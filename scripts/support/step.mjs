@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { colour, say, seconds, verbose } from './output.mjs';
+import { colour, excerpt, say, seconds, verbose } from './output.mjs';
 import { root } from './root.mjs';
 
 /** Why a step failed, with what it printed. */
@@ -52,7 +52,7 @@ export async function main(work) {
     await work();
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
-    if (error.output) say(error.output.trimEnd());
+    if (error.output) say(excerpt(error.output));
     say(colour('red', error.message));
     process.exitCode = 1;
   }
