@@ -1,10 +1,25 @@
-import { type Cidr, type Family, familyNumber, familyOf, parseCidr, parseAddress, formatAddress } from '../netlink/addresses.js';
+import {
+  type Cidr,
+  type Family,
+  familyNumber,
+  familyOf,
+  formatAddress,
+  parseAddress,
+  parseCidr,
+} from '../netlink/addresses.js';
 import { NLM_F } from '../netlink/constants.js';
 import type { Request } from '../netlink/request.js';
 import { type AddressMessage, type AddressRequest, address as codec } from '../rtnetlink/address.js';
 import { IFA_F, INFINITY_LIFE_TIME, messageName, RT_SCOPE, RTM } from '../rtnetlink/constants.js';
 import { addressFlagNames, scopes } from '../rtnetlink/names.js';
-import { checkBoolean, checkInteger, checkKeys, checkObject, checkString, invalidValue } from '../syscalls/validate.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkKeys,
+  checkObject,
+  checkString,
+  invalidValue,
+} from '../syscalls/validate.js';
 import type { LinkRef } from './types.js';
 
 /** An address of a link. */
@@ -35,7 +50,19 @@ export interface Address extends AddressSpec {
 }
 
 type Spec = Omit<AddressSpec, 'device'>;
-const KEYS = ['device', 'address', 'peer', 'label', 'valid', 'preferred', 'dad', 'family', 'scope', 'flags', 'signal'];
+const KEYS = [
+  'device',
+  'address',
+  'peer',
+  'label',
+  'valid',
+  'preferred',
+  'dad',
+  'family',
+  'scope',
+  'flags',
+  'signal',
+];
 
 /** Throws unless it is well-formed; returns its address. */
 export function checkAddressSpec(spec: Spec): Cidr {
@@ -87,7 +114,12 @@ function body(index: number, spec: Spec): AddressRequest {
       ...(spec.label !== undefined && { label: spec.label }),
       ...(flags !== 0 && { flags }),
       ...(lifetimes && {
-        cacheinfo: { preferred: Math.min(seconds(spec.preferred), seconds(spec.valid)), valid: seconds(spec.valid), created: 0, updated: 0 },
+        cacheinfo: {
+          preferred: Math.min(seconds(spec.preferred), seconds(spec.valid)),
+          valid: seconds(spec.valid),
+          created: 0,
+          updated: 0,
+        },
       }),
     },
   };

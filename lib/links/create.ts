@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Internals, internals } from '../namespaces/network.js';
 import { NLM_F } from '../netlink/constants.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
-import { type LinkMessage, type LinkRequest, link as codec } from '../rtnetlink/link.js';
+import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, NsnetError, withDetails } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
 import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
@@ -31,13 +31,19 @@ export function endOf(options: LinkOptions, prefix: string): End {
 
 /** As Docker names them: the kernel's own numbering would not tell us which name it chose. */
 function freeName(prefix: string): string {
-  const digits = Math.floor(Math.random() * 0x10000000).toString(16).padStart(7, '0');
+  const digits = Math.floor(Math.random() * 0x10000000)
+    .toString(16)
+    .padStart(7, '0');
   return prefix + digits;
 }
 
 /** Attributes that a link can be made with. */
 export function attributesOf({ name, options: { mtu, mac } }: End): Attributes {
-  return { ifname: name, ...(mtu !== undefined && { mtu }), ...(mac !== undefined && { address: mac.toLowerCase() }) };
+  return {
+    ifname: name,
+    ...(mtu !== undefined && { mtu }),
+    ...(mac !== undefined && { address: mac.toLowerCase() }),
+  };
 }
 
 export function subjectOf({ inner, name }: End): string {
@@ -114,13 +120,18 @@ async function tryToMake(end: End, linkinfo: object, others: End[]): Promise<voi
 
 async function unmakeByName(end: End): Promise<void> {
   const message = await find(end).catch(() => undefined);
-  if (message) await end.inner.route.request(deleteLinkRequest(end.inner, message.index, subjectOf(end))).catch(() => {});
+  if (message)
+    await end.inner.route
+      .request(deleteLinkRequest(end.inner, message.index, subjectOf(end)))
+      .catch(() => {});
 }
 
 /** Whether one of the names belongs to the near end of a veth whose far end's namespace is gone already. */
 async function someDying(ends: End[]): Promise<boolean> {
   for (const end of ends) {
-    const found = await end.inner.route.request(getLinkRequest(end.name, end.inner.subject)).catch(() => undefined);
+    const found = await end.inner.route
+      .request(getLinkRequest(end.name, end.inner.subject))
+      .catch(() => undefined);
     const attributes = found && linkAnswer(found).attributes;
     if (attributes?.linkinfo?.kind === 'veth' && attributes.linkNetnsid === -1) return true;
     if (found === undefined) return true; // gone by now
@@ -144,7 +155,8 @@ export async function finishLink(end: End, near: boolean): Promise<void> {
     work.length = 0;
   }
   const index = (end.message as unknown as LinkMessage).index;
-  if (altNames?.length) work.push(inner.route.request({ ...altNamesRequest('add', inner, index, altNames, subject), signal }));
+  if (altNames?.length)
+    work.push(inner.route.request({ ...altNamesRequest('add', inner, index, altNames, subject), signal }));
   for (const address of addresses ?? []) {
     const spec = typeof address === 'string' ? { address } : address;
     work.push(inner.route.request({ ...addressRequest('add', () => index, spec, subject), signal }));
@@ -159,7 +171,12 @@ async function all(work: Promise<unknown>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
 }
 
-function change({ inner, options, name }: End, devices: Devices, near: boolean, index: number): Promise<unknown> {
+function change(
+  { inner, options, name }: End,
+  devices: Devices,
+  near: boolean,
+  index: number,
+): Promise<unknown> {
   const { alias, master, up, signal } = options;
   const flags = up && !near ? IFF.UP : 0;
   return inner.route.request({
@@ -199,7 +216,11 @@ function setByIndex(end: End, devices: Devices, near: boolean): Promise<unknown>
 }
 
 /** Makes something, and unmakes it if what follows fails or is aborted. */
-export async function makeOrUndo<T>(end: End, make: () => Promise<void>, finish: () => Promise<T>): Promise<T> {
+export async function makeOrUndo<T>(
+  end: End,
+  make: () => Promise<void>,
+  finish: () => Promise<T>,
+): Promise<T> {
   await make();
   try {
     const made = await finish();

@@ -1,8 +1,8 @@
+import { type Internals, internals } from '../namespaces/network.js';
 import { readAnswer } from '../netlink/answer.js';
 import type { Answer, Request } from '../netlink/request.js';
-import { type Internals, internals } from '../namespaces/network.js';
 import { RTEXT_FILTER, RTM } from '../rtnetlink/constants.js';
-import { type LinkMessage, type LinkRequest, link as codec } from '../rtnetlink/link.js';
+import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
 import { closedError, type NsnetError, systemError, withDetails } from '../syscalls/errors.js';
 import { checkInteger, checkString, invalidType, invalidValue } from '../syscalls/validate.js';
 import { isLink } from './brand.js';
@@ -38,7 +38,8 @@ export function forgetNames(inner: Internals): void {
 /** A link of this namespace by name, alternative name or index. */
 export function getLinkRequest(ref: string | number, subject: string): Request<LinkRequest> {
   const attributes = { extMask: RTEXT_FILTER.SKIP_STATS };
-  const byName = typeof ref === 'string' && Buffer.byteLength(ref) < 16 ? { ifname: ref } : { altIfname: String(ref) };
+  const byName =
+    typeof ref === 'string' && Buffer.byteLength(ref) < 16 ? { ifname: ref } : { altIfname: String(ref) };
   return {
     name: 'RTM_GETLINK',
     type: RTM.GETLINK,
@@ -87,7 +88,8 @@ export class Devices {
     if (typeof ref === 'number') return ref;
     if (typeof ref !== 'string') return ref.index;
     const index = namesOf(this.#inner).indexes.get(ref);
-    if (index === undefined) throw systemError(-19, 'RTM_GETLINK', { subject: `link '${ref}' in ${this.#inner.subject}` });
+    if (index === undefined)
+      throw systemError(-19, 'RTM_GETLINK', { subject: `link '${ref}' in ${this.#inner.subject}` });
     return index;
   }
 

@@ -28,8 +28,17 @@ function optionsOf(message: LinkMessage): LinkKinds[keyof LinkKinds] {
 }
 
 /** Index of the lower device, where it is one of this namespace. A veth's far end is not below it. */
-export function parentIndex({ index, attributes: { link, linkNetnsid, linkinfo } }: LinkMessage): number | undefined {
-  if (link === undefined || link === 0 || link === index || linkNetnsid !== undefined || linkinfo?.kind === 'veth') {
+export function parentIndex({
+  index,
+  attributes: { link, linkNetnsid, linkinfo },
+}: LinkMessage): number | undefined {
+  if (
+    link === undefined ||
+    link === 0 ||
+    link === index ||
+    linkNetnsid !== undefined ||
+    linkinfo?.kind === 'veth'
+  ) {
     return undefined;
   }
   return link;

@@ -15,4 +15,3 @@ export function linkObject(netns: AnyNetns, info: LinkInfo): Link {
   if (!type) throw new TypeError(`No class for links of kind ${info.kind}`);
   return new type({ netns, info, owned: false });
 }
-

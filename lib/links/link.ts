@@ -5,7 +5,7 @@ import { parseMac } from '../netlink/addresses.js';
 import { NLM_F } from '../netlink/constants.js';
 import type { Request } from '../netlink/request.js';
 import { IFF, messageName, RTM } from '../rtnetlink/constants.js';
-import { type LinkMessage, type LinkRequest, link as codec } from '../rtnetlink/link.js';
+import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
 import { closedError, type ErrorDetails, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
 import { checkObject, checkSignal } from '../syscalls/validate.js';
 import { type AddressSpec, addressRequest } from './addresses.js';
@@ -79,7 +79,9 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   /** Reads it again. Rejects with ENODEV when it is gone. */
   async refresh({ signal }: Call = {}): Promise<this> {
     const inner = this.#open();
-    const message = linkAnswer(await inner.route.request({ ...getLinkRequest(this.index, inner.subject), signal }));
+    const message = linkAnswer(
+      await inner.route.request({ ...getLinkRequest(this.index, inner.subject), signal }),
+    );
     await this.#read(inner, message);
     return this;
   }
@@ -100,7 +102,18 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     if (!stats) throw systemError(-95, 'RTM_GETLINK', { subject: this.subject });
     const { rxPackets, txPackets, rxBytes, txBytes, rxErrors, txErrors, rxDropped, txDropped } = stats;
     const { multicast, collisions } = stats;
-    return { rxPackets, txPackets, rxBytes, txBytes, rxErrors, txErrors, rxDropped, txDropped, multicast, collisions };
+    return {
+      rxPackets,
+      txPackets,
+      rxBytes,
+      txBytes,
+      rxErrors,
+      txErrors,
+      rxDropped,
+      txDropped,
+      multicast,
+      collisions,
+    };
   }
 
   /** Administratively up. */
@@ -131,7 +144,9 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     });
     const previous = this.info.altNames;
     const changed = this.#change(attributes, { prepare: devices.prepare([master]), signal });
-    await (altNames === undefined ? changed : Promise.all([changed, this.#setAltNames(inner, previous, altNames)]));
+    await (altNames === undefined
+      ? changed
+      : Promise.all([changed, this.#setAltNames(inner, previous, altNames)]));
     if (altNames !== undefined) await this.refresh({ signal });
   }
 
@@ -145,7 +160,10 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   /** The same as `netns.addresses.delete()` with this device. */
   async removeAddress(address: string, { signal }: Call = {}): Promise<void> {
     const inner = this.#open();
-    await inner.route.request({ ...addressRequest('delete', () => this.index, { address }, this.subject), signal });
+    await inner.route.request({
+      ...addressRequest('delete', () => this.index, { address }, this.subject),
+      signal,
+    });
   }
 
   /**
@@ -240,7 +258,13 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   /** Changes it and reads it back, in one send. */
   async #change(
     attributes: Attributes | (() => Attributes),
-    how: { flags?: number; change?: number; prepare?: Request['prepare']; signal?: AbortSignal; moves?: boolean },
+    how: {
+      flags?: number;
+      change?: number;
+      prepare?: Request['prepare'];
+      signal?: AbortSignal;
+      moves?: boolean;
+    },
   ): Promise<void> {
     const inner = this.#open();
     const { flags = 0, change = 0, prepare, signal, moves = false } = how;
@@ -261,7 +285,10 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
       explain: explainLink,
     });
     if (moves) return void (await changed);
-    const [, answers] = await Promise.all([changed, inner.route.request({ ...getLinkRequest(index, inner.subject), signal })]);
+    const [, answers] = await Promise.all([
+      changed,
+      inner.route.request({ ...getLinkRequest(index, inner.subject), signal }),
+    ]);
     await this.#read(inner, linkAnswer(answers));
   }
 
@@ -269,8 +296,10 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     const gone = before.filter((name) => !after.includes(name));
     const come = after.filter((name) => !before.includes(name));
     const work = [];
-    if (gone.length > 0) work.push(inner.route.request(altNamesRequest('delete', inner, this.index, gone, this.subject)));
-    if (come.length > 0) work.push(inner.route.request(altNamesRequest('add', inner, this.index, come, this.subject)));
+    if (gone.length > 0)
+      work.push(inner.route.request(altNamesRequest('delete', inner, this.index, gone, this.subject)));
+    if (come.length > 0)
+      work.push(inner.route.request(altNamesRequest('add', inner, this.index, come, this.subject)));
     await Promise.all(work);
   }
 }
@@ -291,7 +320,14 @@ export function altNamesRequest(
     codec,
     body: () => {
       forgetNames(inner);
-      return { family: 0, type: 0, index, flags: 0, change: 0, attributes: { propList: { altIfname: names } } };
+      return {
+        family: 0,
+        type: 0,
+        index,
+        flags: 0,
+        change: 0,
+        attributes: { propList: { altIfname: names } },
+      };
     },
     subject,
   };

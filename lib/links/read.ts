@@ -2,7 +2,7 @@ import { type Call, Listing, slices } from '../handles/listing.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { readAnswer } from '../netlink/answer.js';
 import { RTEXT_FILTER, RTM } from '../rtnetlink/constants.js';
-import { type LinkMessage, link as codec } from '../rtnetlink/link.js';
+import { link as codec, type LinkMessage } from '../rtnetlink/link.js';
 import { checkBoolean, checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import { checkLinkRef, getLinkRequest, linkAnswer } from './devices.js';
 import { infoOf, readInfo } from './info.js';
@@ -27,7 +27,11 @@ export function checkLinkFilter(filter: LinkFilter, inner: Internals): void {
 }
 
 /** All link messages of a namespace, in the kernel's order. */
-export async function dumpLinks(inner: Internals, signal?: AbortSignal, stats = false): Promise<LinkMessage[]> {
+export async function dumpLinks(
+  inner: Internals,
+  signal?: AbortSignal,
+  stats = false,
+): Promise<LinkMessage[]> {
   const attributes = stats ? {} : { extMask: RTEXT_FILTER.SKIP_STATS };
   const dump = await inner.route.dump({
     name: 'RTM_GETLINK',
@@ -75,7 +79,9 @@ export function listLinks(netns: AnyNetns, filter: LinkFilter = {}): Listing<Lin
 function masterOf(messages: LinkMessage[], ref: LinkRef | undefined): number | undefined {
   if (ref === undefined || typeof ref === 'number') return ref;
   if (typeof ref !== 'string') return ref.index;
-  const found = messages.find(({ attributes }) => attributes.ifname === ref || attributes.propList?.altIfname?.includes(ref));
+  const found = messages.find(
+    ({ attributes }) => attributes.ifname === ref || attributes.propList?.altIfname?.includes(ref),
+  );
   return found?.index ?? -1;
 }
 

@@ -12,7 +12,11 @@ const LOOKS = { first: 2, longest: 50 };
 
 /** Resolves when the link has a carrier and none of its addresses is tentative. */
 export async function waitUntilReady(inner: Internals, link: Link, signal?: AbortSignal): Promise<void> {
-  for (let wait = LOOKS.first; !(await isReady(inner, link, signal)); wait = Math.min(2 * wait, LOOKS.longest)) {
+  for (
+    let wait = LOOKS.first;
+    !(await isReady(inner, link, signal));
+    wait = Math.min(2 * wait, LOOKS.longest)
+  ) {
     await sleep(wait, undefined, { signal }).catch(() => {
       throw abortError(signal);
     });

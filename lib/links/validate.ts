@@ -1,3 +1,4 @@
+import { openInternals } from '../namespaces/network.js';
 import { parseMac } from '../netlink/addresses.js';
 import {
   checkBoolean,
@@ -9,7 +10,6 @@ import {
   invalidType,
   invalidValue,
 } from '../syscalls/validate.js';
-import { openInternals } from '../namespaces/network.js';
 import { checkAddressSpec } from './addresses.js';
 import type { LinkOptions } from './types.js';
 
@@ -17,18 +17,22 @@ const IFNAMSIZ = 16;
 const ALTIFNAMSIZ = 128;
 
 function fits(name: string, size: number): boolean {
-  return name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) < size && !/[\s/:%]/.test(name);
+  return (
+    name !== '' && name !== '.' && name !== '..' && Buffer.byteLength(name) < size && !/[\s/:%]/.test(name)
+  );
 }
 
 /** What dev_valid_name() takes, without '%', of which the kernel would make a number. */
 export function checkLinkName(name: unknown, argument = 'name'): asserts name is string {
   checkString(argument, name);
-  if (!fits(name, IFNAMSIZ)) throw invalidValue(argument, "a link name of 1 to 15 bytes without white space, '/', ':' or '%'", name);
+  if (!fits(name, IFNAMSIZ))
+    throw invalidValue(argument, "a link name of 1 to 15 bytes without white space, '/', ':' or '%'", name);
 }
 
 export function checkAltName(name: unknown, argument = 'altNames'): asserts name is string {
   checkString(argument, name);
-  if (name === '' || Buffer.byteLength(name) >= ALTIFNAMSIZ) throw invalidValue(argument, 'names of 1 to 127 bytes', name);
+  if (name === '' || Buffer.byteLength(name) >= ALTIFNAMSIZ)
+    throw invalidValue(argument, 'names of 1 to 127 bytes', name);
 }
 
 const COMMON = ['name', 'mtu', 'mac', 'alias', 'altNames', 'master', 'signal'];
@@ -50,7 +54,11 @@ function checkCommon(options: Omit<LinkOptions, 'netns'>): void {
 }
 
 /** Options of create(). `own` names the kind's own. */
-export function checkLinkOptions(options: LinkOptions, own: readonly string[] = [], argument = 'options'): void {
+export function checkLinkOptions(
+  options: LinkOptions,
+  own: readonly string[] = [],
+  argument = 'options',
+): void {
   checkObject(argument, options);
   checkKeys(argument, options, ['netns', 'addresses', 'up', ...COMMON, ...own]);
   openInternals(options.netns, `${argument}.netns`);
@@ -60,7 +68,10 @@ export function checkLinkOptions(options: LinkOptions, own: readonly string[] = 
 }
 
 /** Changes of set(). */
-export function checkLinkChanges(changes: Omit<LinkOptions, 'netns' | 'up' | 'addresses'>, own: readonly string[]): void {
+export function checkLinkChanges(
+  changes: Omit<LinkOptions, 'netns' | 'up' | 'addresses'>,
+  own: readonly string[],
+): void {
   checkObject('changes', changes);
   checkKeys('changes', changes, [...COMMON, ...own]);
   checkCommon(changes);

@@ -1,9 +1,15 @@
 import { Handle } from '../handles/handle.js';
-import { type Internals, internals, liveNamespaces, type NetworkNamespace, openInternals } from '../namespaces/network.js';
+import {
+  type Internals,
+  internals,
+  liveNamespaces,
+  type NetworkNamespace,
+  openInternals,
+} from '../namespaces/network.js';
 import { readAnswer } from '../netlink/answer.js';
-import { nsid as nsidCodec } from '../rtnetlink/nsid.js';
 import { RTM } from '../rtnetlink/constants.js';
 import type { LinkMessage } from '../rtnetlink/link.js';
+import { nsid as nsidCodec } from '../rtnetlink/nsid.js';
 import { invalidValue } from '../syscalls/validate.js';
 import { attributesOf, type End, endOf, finishLink, makeLink, makeOrUndo } from './create.js';
 import { getLinkRequest, linkAnswer } from './devices.js';
@@ -26,10 +32,18 @@ export class Veth extends Link<'veth'> {
     const b = endOf({ ...otherEnd, signal: otherEnd.signal ?? end.signal }, 'veth');
     a.options = { ...end, signal: end.signal ?? otherEnd.signal };
     const together = a.inner.id === b.inner.id;
-    if (together && a.name === b.name) throw invalidValue('otherEnd.name', 'another name than the first end has', b.name);
+    if (together && a.name === b.name)
+      throw invalidValue('otherEnd.name', 'another name than the first end has', b.name);
     // The first end can only go up together with its master once the second is there, which it is by then.
     const place = together ? {} : { netNsFd: b.inner.fd.number };
-    const peer = { family: 0, type: 0, index: 0, flags: 0, change: 0, attributes: { ...attributesOf(b), ...place } };
+    const peer = {
+      family: 0,
+      type: 0,
+      index: 0,
+      flags: 0,
+      change: 0,
+      attributes: { ...attributesOf(b), ...place },
+    };
     const work = makeOrUndo(
       a,
       () => makeLink(a, { kind: 'veth', data: { peer } }, [b]),
@@ -65,7 +79,11 @@ async function findPeer(netns: NetworkNamespace, index: number, { owned }: Veth)
   const inner = internals(netns);
   const answers = await inner.route.request(getLinkRequest(index, inner.subject)).catch(() => undefined);
   if (!answers) return undefined;
-  const found: Found = { netns: netns as Found['netns'], info: await readInfo(inner, linkAnswer(answers)), owned };
+  const found: Found = {
+    netns: netns as Found['netns'],
+    info: await readInfo(inner, linkAnswer(answers)),
+    owned,
+  };
   return new Veth(found);
 }
 

@@ -3,11 +3,14 @@ import { abortError } from '../syscalls/errors.js';
 import type { NamespaceType } from '../syscalls/excursion.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
-import type { NamespaceInfo } from './namespace.js';
 import { pinnedNames } from './names.js';
+import type { NamespaceInfo } from './namespace.js';
 
 /** Namespaces that a process is in, as far as /proc shows, and the network namespaces that have a name. */
-export async function listNamespaces(types: readonly NamespaceType[], signal?: AbortSignal): Promise<NamespaceInfo[]> {
+export async function listNamespaces(
+  types: readonly NamespaceType[],
+  signal?: AbortSignal,
+): Promise<NamespaceInfo[]> {
   const found = new Map<string, NamespaceInfo>();
   const note = (type: NamespaceType, id: number) => {
     const key = `${type}:${id}`;

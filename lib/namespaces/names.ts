@@ -19,7 +19,12 @@ const NAME_MAX = 255;
 /** What `ip netns` takes: one path component. */
 export function checkNetnsName(name: unknown): asserts name is string {
   checkString('name', name);
-  const fits = name !== '' && name !== '.' && name !== '..' && !name.includes('/') && Buffer.byteLength(name) <= NAME_MAX;
+  const fits =
+    name !== '' &&
+    name !== '.' &&
+    name !== '..' &&
+    !name.includes('/') &&
+    Buffer.byteLength(name) <= NAME_MAX;
   if (!fits) throw invalidValue('name', 'a file name of 1 to 255 bytes, without / and not . or ..,', name);
 }
 
@@ -37,7 +42,13 @@ function mount(source: string, target: string, flags: number) {
 
 /** Held while names come and go, as iproute2 does, so that two programs do not both make the directory a mount. */
 async function locked<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-  const opened = await native().open(HERE.entries, HERE.ownMemory, NETNS_DIRECTORY, O_NONBLOCK | O_DIRECTORY, 0);
+  const opened = await native().open(
+    HERE.entries,
+    HERE.ownMemory,
+    NETNS_DIRECTORY,
+    O_NONBLOCK | O_DIRECTORY,
+    0,
+  );
   if (isFailure(opened)) throw systemError(opened.errno, opened.syscall, { subject: NETNS_DIRECTORY });
   const directory = new Fd(opened);
   try {

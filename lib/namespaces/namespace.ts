@@ -60,7 +60,11 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
     const found = byFlag.get(info[0]);
     if (found === undefined || (type !== undefined && found !== type)) {
       void handle.close();
-      throw new NsnetError('EINVAL', `a ${found ?? 'unknown'} namespace where one of type ${type} is needed`, {});
+      throw new NsnetError(
+        'EINVAL',
+        `a ${found ?? 'unknown'} namespace where one of type ${type} is needed`,
+        {},
+      );
     }
     this.type = found as T;
     this.id = info[1];
@@ -73,7 +77,7 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
   }
 
   /** A new namespace with nobody in it. A new user namespace maps this user to its root. */
-  static async create<T extends Exclude<NamespaceType, 'pid'>>(type: T): Promise<Namespace<T>> {
+  static async create(type: Exclude<NamespaceType, 'pid'>): Promise<Namespace> {
     checkType(type);
     if (type === ('pid' as NamespaceType)) {
       throw invalidValue('type', 'a type that can exist without a process', type);
@@ -81,9 +85,12 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
     const name = type === 'time' ? 'time_for_children' : type;
     const made = await native().unshare([], false, CLONE[type], [name], []);
     if (isFailure(made)) {
-      throw systemError(made.errno, made.syscall, { subject: `a new ${type} namespace`, hint: hintFor(made.errno) });
+      throw systemError(made.errno, made.syscall, {
+        subject: `a new ${type} namespace`,
+        hint: hintFor(made.errno),
+      });
     }
-    return new Namespace<T>(new Fd(made[0] as never), true, type);
+    return new Namespace(new Fd(made[0] as never), true, type);
   }
 
   /** Holds a namespace that exists. Rejects with ESTALE if what list() gave is gone or another by now. */
@@ -92,18 +99,15 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
   }
 
   /** The namespace of a process, without the race of a pid that is used again meanwhile. */
-  static async ofProcess<T extends NamespaceType>(
-    pid: number | { readonly pid: number },
-    type: T,
-  ): Promise<Namespace<T>> {
+  static async ofProcess(pid: number | { readonly pid: number }, type: NamespaceType): Promise<Namespace> {
     checkType(type);
-    return new Namespace<T>(await openOfProcess(pid, type), false, type);
+    return new Namespace(await openOfProcess(pid, type), false, type);
   }
 
   /** The one that this process is in. */
-  static async current<T extends NamespaceType>(type: T): Promise<Namespace<T>> {
+  static async current(type: NamespaceType): Promise<Namespace> {
     checkType(type);
-    return new Namespace<T>(await openPath(`/proc/self/ns/${type}`), false, type);
+    return new Namespace(await openPath(`/proc/self/ns/${type}`), false, type);
   }
 
   /** All that this process may see, by type and id, as lsns(8). */
@@ -139,7 +143,9 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
 }
 
 function hintFor(errno: number): string | undefined {
-  return errno === -1 ? 'Without CAP_SYS_ADMIN only a user namespace, and what Netns makes in it, can be made' : undefined;
+  return errno === -1
+    ? 'Without CAP_SYS_ADMIN only a user namespace, and what Netns makes in it, can be made'
+    : undefined;
 }
 
 export async function openPath(path: string, subject = path): Promise<Fd> {
@@ -177,7 +183,10 @@ async function openListed(info: NamespaceInfo): Promise<Fd> {
     if (fd && inode(fd) === id) return fd;
     await fd?.close();
   }
-  throw systemError(-116, 'open', { subject: `${type} namespace ${id}`, hint: 'It is gone, or only held by descriptors' });
+  throw systemError(-116, 'open', {
+    subject: `${type} namespace ${id}`,
+    hint: 'It is gone, or only held by descriptors',
+  });
 }
 
 function inode(fd: Fd): number | undefined {
@@ -186,7 +195,10 @@ function inode(fd: Fd): number | undefined {
 }
 
 /** Opened between taking hold of the process and seeing that it still lives, so the pid cannot mean another. */
-export async function openOfProcess(process: number | { readonly pid: number }, type: NamespaceType): Promise<Fd> {
+export async function openOfProcess(
+  process: number | { readonly pid: number },
+  type: NamespaceType,
+): Promise<Fd> {
   const pid = typeof process === 'object' && process !== null ? process.pid : process;
   if (typeof pid !== 'number') throw invalidType('pid', 'a number or a Process', pid);
   checkInteger('pid', pid, 1, 0x7fffffff);

@@ -88,7 +88,7 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
         return () => this.#ends.delete(end);
       },
       during: (work) => {
-        const settled = work.then(
+        const settled: Promise<unknown> = work.then(
           () => this.#works.delete(settled),
           () => this.#works.delete(settled),
         );

@@ -12,10 +12,11 @@ import {
   writeUnknown,
 } from './attribute-wire.js';
 import type { Bytes } from './bytes.js';
-import { type AnyCodec, below, type Codec, codec, type Inside, MAX_PAYLOAD } from './codec.js';
+import { type AnyCodec, type Codec, codec, MAX_PAYLOAD } from './codec.js';
 import { NLA_HDRLEN, NLA_TYPE_MASK } from './constants.js';
 import { flag, raw } from './primitives.js';
 import {
+  chosen,
   compile,
   type Field,
   type ReadAttributes,
@@ -30,7 +31,7 @@ import {
  * is the same. Of an attribute that occurs twice the last counts, unless the table says `multi`.
  */
 export function attributes<const A extends Table>(table: A): Codec<ReadAttributes<A>, WriteAttributes<A>> {
-  const { byName, byType, names } = compile(table);
+  const { byName, byType } = compile(table);
 
   function read(bytes: Bytes, offset: number, length: number, outer?: object): ReadAttributes<A> {
     const end = offset + length;
@@ -61,7 +62,8 @@ export function attributes<const A extends Table>(table: A): Codec<ReadAttribute
     outer: object | undefined,
   ): boolean {
     if (field.padding) return true;
-    const layout = field.layout ?? field.choose(siblings(bytes, field, out, start, end), outer);
+    const layout =
+      field.layout ?? chosen(field.selected!, siblings(bytes, start, end, field, byName, out), outer);
     const payload = size - NLA_HDRLEN;
     if (payload < layout.min || payload > layout.max) return false;
     const value = layout.read(bytes, at + NLA_HDRLEN, payload, out);
@@ -70,20 +72,6 @@ export function attributes<const A extends Table>(table: A): Codec<ReadAttribute
     else if (out[field.name] === undefined) out[field.name] = [value];
     else (out[field.name] as unknown[]).push(value);
     return true;
-  }
-
-  /** What stands beside a selected attribute, as far as it decides; that may come after it. */
-  function siblings(bytes: Bytes, { by }: Field, out: Values, start: number, end: number): Values {
-    if (by === undefined || out[by] !== undefined) return out;
-    const sibling = byName.get(by);
-    for (let at = start; sibling?.layout && at < end; ) {
-      const size = attributeLength(bytes, at, end);
-      if ((attributeType(bytes, at) & NLA_TYPE_MASK) === sibling.type) {
-        return { [by]: sibling.layout.read(bytes, at + NLA_HDRLEN, size - NLA_HDRLEN) };
-      }
-      at = afterAttribute(at, size);
-    }
-    return out;
   }
 
   function fieldOf(key: string): Field {
@@ -137,33 +125,10 @@ export function attributes<const A extends Table>(table: A): Codec<ReadAttribute
     return at;
   }
 
-  const inside: Inside = {
-    names,
-    find(bytes, offset, end, target, outer) {
-      const counts = new Map<string, number>();
-      for (let at = offset; at < end; ) {
-        const size = attributeLength(bytes, at, end);
-        const type = attributeType(bytes, at) & NLA_TYPE_MASK;
-        const field = byType[type];
-        const index = field?.multi ? (counts.get(field.name) ?? 0) : undefined;
-        if (field && index !== undefined) counts.set(field.name, index + 1);
-        if (target >= at && target < at + size) {
-          const beside = field ? siblings(bytes, field, {}, offset, end) : {};
-          const layout = field?.layout ?? field?.choose(beside, outer);
-          const path = `${field?.name ?? `#${type}`}${index === undefined ? '' : `[${index}]`}`;
-          const deeper = layout?.inside?.find(bytes, at + NLA_HDRLEN, at + size, target, beside);
-          return deeper ? below(path, deeper) : { path, inside: layout?.inside };
-        }
-        at = afterAttribute(at, size);
-      }
-      return undefined;
-    },
-  };
-
   return codec({
     min: 0,
     max: MAX_PAYLOAD,
-    inside,
+    shape: { kind: 'attributes', fields: byName },
     size: size as Codec<ReadAttributes<A>, WriteAttributes<A>>['size'],
     write: write as Codec<ReadAttributes<A>, WriteAttributes<A>>['write'],
     read,
@@ -172,11 +137,32 @@ export function attributes<const A extends Table>(table: A): Codec<ReadAttribute
 
 /** Bytes may be given for any selected attribute, as they are read where its case is unknown. */
 function layoutFor(field: Field, value: unknown, values: Values, outer: object | undefined): AnyCodec {
-  return field.layout ?? (value instanceof Uint8Array ? raw : field.choose(values, outer));
+  return field.layout ?? (value instanceof Uint8Array ? raw : chosen(field.selected!, values, outer));
 }
 
 function itemsOf(field: Field, value: unknown): readonly unknown[] {
   if (!field.multi) return [value];
   if (!Array.isArray(value)) throw invalidType(field.name, 'an array', value);
   return value;
+}
+
+/** What decides about a selected attribute between `start` and `end`. It may come after it. */
+export function siblings(
+  bytes: Bytes,
+  start: number,
+  end: number,
+  { selected }: Field,
+  fields: ReadonlyMap<string, Field>,
+  known: Values = {},
+): Values {
+  if (selected === undefined || selected.above || known[selected.by] !== undefined) return known;
+  const sibling = fields.get(selected.by);
+  for (let at = start; sibling?.layout && at < end; ) {
+    const size = attributeLength(bytes, at, end);
+    if ((attributeType(bytes, at) & NLA_TYPE_MASK) === sibling.type) {
+      return { [selected.by]: sibling.layout.read(bytes, at + NLA_HDRLEN, size - NLA_HDRLEN) };
+    }
+    at = afterAttribute(at, size);
+  }
+  return known;
 }

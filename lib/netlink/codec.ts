@@ -1,5 +1,6 @@
 import { NsnetError } from '../syscalls/errors.js';
 import type { Bytes } from './bytes.js';
+import type { Shape } from './shape.js';
 
 /**
  * How one type is laid out in memory. `T` is what `read` gives; `I` what `write` takes: a T, or something looser.
@@ -11,35 +12,14 @@ export interface Codec<T, I = T> {
   readonly max: number;
   /** Bits or-ed into nla_type when this is an attribute's payload. */
   readonly flags: number;
-  readonly inside: Inside | undefined;
+  /** What it is made of; undefined for a plain value. */
+  readonly shape: Shape | undefined;
   /** Bytes that `write` will use. `name` is for errors. `outer` is the object around the value. */
   size(value: I, name: string, outer?: object): number;
   /** Writes at `offset`, where there is room for `size(value)` bytes, and returns the offset after the last. */
   write(bytes: Bytes, offset: number, value: I, name: string, outer?: object): number;
   /** Reads `length` bytes; undefined where they do not hold a T. Throws EBADMSG where structure is broken. */
   read(bytes: Bytes, offset: number, length: number, outer?: object): T | undefined;
-}
-
-/** What is inside a codec's payload, for those that look for a place in a message. */
-export interface Inside {
-  /** Attributes that may stand there, by number. */
-  readonly names: ReadonlyMap<number, string>;
-  /** The innermost attribute that covers `target`, of those between `offset` and `end`. */
-  find(bytes: Bytes, offset: number, end: number, target: number, outer?: object): Place | undefined;
-}
-
-/** A path such as 'linkinfo.data', and what is inside of what it names. */
-export interface Place {
-  path: string;
-  inside: Inside | undefined;
-}
-
-/** A place seen from the container that is at `path`. */
-export function below(path: string, place: Place): Place {
-  return {
-    path: place.path.startsWith('[') ? path + place.path : `${path}.${place.path}`,
-    inside: place.inside,
-  };
 }
 
 export type AnyCodec = Codec<unknown, unknown>;
@@ -57,7 +37,7 @@ interface Layout<T, I> {
   min: number;
   max: number;
   flags?: number;
-  inside?: Inside;
+  shape?: Shape;
   size: Codec<T, I>['size'];
   write: Codec<T, I>['write'];
   read: Codec<T, I>['read'];
@@ -68,12 +48,12 @@ export function codec<T, I = T>({
   min,
   max,
   flags = 0,
-  inside,
+  shape,
   size,
   write,
   read,
 }: Layout<T, I>): Codec<T, I> {
-  return { min, max, flags, inside, size, write, read };
+  return { min, max, flags, shape, size, write, read };
 }
 
 /** For payloads of one length. */

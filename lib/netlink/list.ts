@@ -1,6 +1,6 @@
 import { invalidType } from '../syscalls/validate.js';
 import { afterAttribute, attributeLength, sizeAttribute, writeAttribute } from './attribute-wire.js';
-import { below, type Codec, codec, MAX_PAYLOAD } from './codec.js';
+import { type AnyCodec, type Codec, codec, MAX_PAYLOAD } from './codec.js';
 import { NLA_HDRLEN } from './constants.js';
 
 /**
@@ -11,21 +11,7 @@ export function list<T, I>(element: Codec<T, I>, first = 0): Codec<T[], readonly
   return codec<T[], readonly I[]>({
     min: 0,
     max: MAX_PAYLOAD,
-    inside: element.inside && {
-      names: new Map(),
-      find(bytes, offset, end, target, outer) {
-        let index = 0;
-        for (let at = offset; at < end; index++) {
-          const length = attributeLength(bytes, at, end);
-          if (target >= at && target < at + length) {
-            const deeper = element.inside?.find(bytes, at + NLA_HDRLEN, at + length, target, outer);
-            return deeper ? below(`[${index}]`, deeper) : { path: `[${index}]`, inside: element.inside };
-          }
-          at = afterAttribute(at, length);
-        }
-        return undefined;
-      },
-    },
+    shape: { kind: 'list', element: element as AnyCodec },
     size: (value, name, outer) => {
       if (!Array.isArray(value)) throw invalidType(name, 'an array', value);
       return value.reduce((total: number, item: I) => total + sizeAttribute(element, item, name, outer), 0);

@@ -43,14 +43,7 @@ export function message<T, I, A extends AnyCodec>(
   const layout = codec<Message, Given>({
     min: header.length,
     max: MAX_PAYLOAD,
-    inside: attributes.inside && {
-      names: attributes.inside.names,
-      find(bytes, offset, end, target) {
-        if (end - offset < begin) return undefined;
-        const outer = header.read(bytes, offset, header.length) as object;
-        return attributes.inside?.find(bytes, offset + begin, end, target, outer);
-      },
-    },
+    shape: { kind: 'message', header: header as AnyCodec, attributes, begin },
     size: (value, given = name) => {
       checkObject(given, value);
       const { attributes: content } = value;

@@ -1,6 +1,6 @@
 import { checkObject, invalidType, outOfRange } from '../syscalls/validate.js';
 import { align, littleEndian } from './bytes.js';
-import { below, type Codec, codec, garbled, MAX_PAYLOAD } from './codec.js';
+import { type AnyCodec, type Codec, codec, garbled, MAX_PAYLOAD } from './codec.js';
 import type { MessageCodec } from './message.js';
 
 /**
@@ -11,22 +11,7 @@ export function records<T, I>(element: MessageCodec<T, I>): Codec<T[], readonly 
   return codec<T[], readonly I[]>({
     min: 0,
     max: MAX_PAYLOAD,
-    inside: element.inside && {
-      names: new Map(),
-      find(bytes, offset, end, target, outer) {
-        let index = 0;
-        for (let at = offset; at + 2 <= end; index++) {
-          const length = bytes.view.getUint16(at, littleEndian);
-          if (length < element.min || length > end - at) return undefined;
-          if (target >= at && target < at + length) {
-            const deeper = element.inside?.find(bytes, at, at + length, target, outer);
-            return deeper ? below(`[${index}]`, deeper) : { path: `[${index}]`, inside: element.inside };
-          }
-          at += align(length);
-        }
-        return undefined;
-      },
-    },
+    shape: { kind: 'records', element: element as AnyCodec },
     size: (value, name) => {
       if (!Array.isArray(value)) throw invalidType(name, 'an array', value);
       return value.reduce((total: number, item: I) => total + align(element.size(item, name)), 0);

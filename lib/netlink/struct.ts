@@ -44,6 +44,7 @@ export function struct<T extends object>(fields: (is: FieldTypes) => T): StructC
   const layout = codec<T, Partial<T>>({
     min: length,
     max: MAX_PAYLOAD,
+    shape: { kind: 'struct', fields: byName },
     size: () => length,
     write: (bytes, offset, value, name) => {
       checkObject(name, value);
@@ -65,6 +66,7 @@ export function grown<O extends object, N extends O>(
   return codec<O & Partial<N>, Partial<N>>({
     min: older.length,
     max: MAX_PAYLOAD,
+    shape: newer.shape,
     size: (value, name) => {
       checkObject(name, value);
       return layoutOf(value).length;

@@ -14,29 +14,26 @@ export function multi<T, I>(element: Codec<T, I>): Multi<T, I> {
 
 /** An attribute whose layout depends on what stands beside it or above it. */
 export interface Selected<T, I> {
-  readonly by: string | undefined;
-  readonly choose: (siblings: Values, outer: object | undefined) => Codec<T, I>;
+  /** Name of the sibling, or of the field in the header above. */
+  readonly by: string;
+  readonly above: boolean;
+  readonly cases: ReadonlyMap<unknown, Codec<T, I>>;
 }
 
-type Cases = Record<string, AnyCodec>;
-type SelectedOf<C extends Cases> = Selected<Read<C[keyof C]>, Write<C[keyof C]>>;
+type SelectedOf<C extends Record<string | number, AnyCodec>> = Selected<Read<C[keyof C]>, Write<C[keyof C]>>;
 
 /** Laid out by the value of a sibling, as IFLA_INFO_DATA is by IFLA_INFO_KIND. Unknown cases are kept as bytes. */
-export function select<const C extends Cases>(by: string, cases: C): SelectedOf<C> {
-  const known = new Map<unknown, AnyCodec>(Object.entries(cases));
-  return { by, choose: (siblings) => known.get(siblings[by]) ?? raw } as SelectedOf<C>;
+export function select<const C extends Record<string, AnyCodec>>(by: string, cases: C): SelectedOf<C> {
+  return { by, above: false, cases: new Map(Object.entries(cases)) } as SelectedOf<C>;
 }
 
 /** Laid out by a number in the message's header, as IFLA_AF_SPEC is by ifi_family. Other cases are kept as bytes. */
 export function selectByHeader<const C extends Record<number, AnyCodec>>(
-  field: string,
+  by: string,
   cases: C,
-): Selected<Read<C[keyof C]>, Write<C[keyof C]>> {
-  const known = new Map<unknown, AnyCodec>(Object.entries(cases).map(([key, value]) => [Number(key), value]));
-  return {
-    by: undefined,
-    choose: (_siblings, outer) => known.get((outer as Values | undefined)?.[field] ?? 0) ?? raw,
-  } as Selected<Read<C[keyof C]>, Write<C[keyof C]>>;
+): SelectedOf<C> {
+  const byNumber = Object.entries(cases).map(([key, layout]) => [Number(key), layout] as const);
+  return { by, above: true, cases: new Map(byNumber) } as SelectedOf<C>;
 }
 
 /** Written with NLA_F_NESTED, which younger parts of the kernel insist on and older ones do not set. */
@@ -82,15 +79,13 @@ export interface Field {
   layout: AnyCodec | undefined;
   multi: boolean;
   padding: boolean;
-  by: string | undefined;
-  choose: (siblings: Values, outer: object | undefined) => AnyCodec;
+  selected: Selected<unknown, unknown> | undefined;
 }
 
 export interface Compiled {
   byName: ReadonlyMap<string, Field>;
   /** Indexed by number, without holes. */
   byType: readonly (Field | undefined)[];
-  names: ReadonlyMap<number, string>;
 }
 
 export function compile(table: Table): Compiled {
@@ -99,26 +94,25 @@ export function compile(table: Table): Compiled {
     undefined,
   );
   for (const field of fields) byType[field.type] = field;
-  const real = fields.filter((field) => !field.padding);
-  return {
-    byName: new Map(real.map((field) => [field.name, field])),
-    byType,
-    names: new Map(real.map(({ type, name }) => [type, name])),
-  };
+  const byName = new Map(fields.filter(({ padding }) => !padding).map((field) => [field.name, field]));
+  return { byName, byType };
 }
 
 function fieldOf(name: string, type: number, layout: Layout): Field {
-  const field: Field = {
-    name,
-    type,
-    layout: undefined,
-    multi: 'multi' in layout,
-    padding: 'padding' in layout,
-    by: undefined,
-    choose: () => raw,
-  };
-  if ('choose' in layout) Object.assign(field, { by: layout.by, choose: layout.choose });
-  else if ('multi' in layout) field.layout = layout.multi;
-  else if (!('padding' in layout)) field.layout = layout;
+  const field: Field = { name, type, layout: undefined, multi: false, padding: false, selected: undefined };
+  if ('cases' in layout) field.selected = layout;
+  else if ('padding' in layout) field.padding = true;
+  else if ('multi' in layout) Object.assign(field, { layout: layout.multi, multi: true });
+  else field.layout = layout;
   return field;
+}
+
+/** The layout of a selected attribute among its siblings, below `outer`. */
+export function chosen(
+  { by, above, cases }: Selected<unknown, unknown>,
+  siblings: Values,
+  outer?: object,
+): AnyCodec {
+  if (!above) return cases.get(siblings[by]) ?? raw;
+  return cases.get((outer as Values | undefined)?.[by] ?? 0) ?? raw;
 }

@@ -43,7 +43,11 @@ export class NsnetError extends Error {
   }
 }
 
-function message(code: string, text: string, { syscall, subject, kernel, attribute, hint, notUndone }: ErrorDetails): string {
+function message(
+  code: string,
+  text: string,
+  { syscall, subject, kernel, attribute, hint, notUndone }: ErrorDetails,
+): string {
   let out = `${code}: ${text}`;
   if (syscall) out += `, ${syscall}`;
   if (subject) out += ` (${subject})`;
@@ -63,7 +67,9 @@ export function systemError(errno: number, syscall: string, details: ErrorDetail
 export function withDetails(error: NsnetError, details: ErrorDetails): NsnetError {
   const { syscall, subject, kernel, attribute, hint, notUndone, cause } = error;
   const known = Object.fromEntries(
-    Object.entries({ syscall, subject, kernel, attribute, hint, notUndone, cause }).filter(([, value]) => value !== undefined),
+    Object.entries({ syscall, subject, kernel, attribute, hint, notUndone, cause }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
   const text = error.errno === undefined ? error.message : errnoText(error.errno);
   return new NsnetError(error.code, text, { ...details, ...known });

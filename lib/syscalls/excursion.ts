@@ -36,7 +36,11 @@ export function checked<T extends object | number>(value: T | Failure, details: 
   return value as T;
 }
 
-export function checkedFd(value: NativeFd | Failure | number, syscall: string, details: ErrorDetails = {}): Fd {
+export function checkedFd(
+  value: NativeFd | Failure | number,
+  syscall: string,
+  details: ErrorDetails = {},
+): Fd {
   if (typeof value === 'number') throw systemError(value, syscall, details);
   return new Fd(checked<NativeFd>(value, details));
 }

@@ -48,7 +48,13 @@ export interface Native {
   pidfdOpen(pid: number): NativeFd | number;
   pidfdExited(fd: NativeFd): boolean;
 
-  open(where: Entries, ownMemory: boolean, path: string, flags: number, mode: number): Promise<NativeFd | Failure>;
+  open(
+    where: Entries,
+    ownMemory: boolean,
+    path: string,
+    flags: number,
+    mode: number,
+  ): Promise<NativeFd | Failure>;
   readFile(where: Entries, ownMemory: boolean, path: string): Promise<Uint8Array | Failure>;
   writeFile(where: Entries, ownMemory: boolean, path: string, bytes: Uint8Array): Promise<number | Failure>;
   mount(
@@ -78,7 +84,10 @@ export interface Native {
     count: number,
   ): [bytes: Uint8Array, address: Uint8Array, control: Uint8Array, flags: number][] | number;
 
-  transact(fd: NativeFd, requests: Uint8Array): Promise<[errno: number, carried: number, answers: Uint8Array]>;
+  transact(
+    fd: NativeFd,
+    requests: Uint8Array,
+  ): Promise<[errno: number, carried: number, answers: Uint8Array]>;
   dump(
     fd: NativeFd,
     request: Uint8Array,

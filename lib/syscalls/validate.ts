@@ -9,7 +9,8 @@ function argumentError<T extends Error>(error: T, code: string): T {
 function shown(value: unknown): string {
   if (typeof value === 'string') return value.length > 60 ? `'${value.slice(0, 60)}…'` : `'${value}'`;
   if (typeof value === 'bigint') return `${value}n`;
-  if (value === null || typeof value !== 'object') return typeof value === 'function' ? 'a function' : String(value);
+  if (value === null || typeof value !== 'object')
+    return typeof value === 'function' ? 'a function' : String(value);
   return `an instance of ${value.constructor?.name ?? 'Object'}`;
 }
 
@@ -24,12 +25,18 @@ export function invalidType(name: string, expected: string, value: unknown): Typ
 
 /** A value of the right type that cannot be meant: ERR_INVALID_ARG_VALUE. */
 export function invalidValue(name: string, expected: string, value: unknown): TypeError {
-  return argumentError(new TypeError(`Expected ${expected} for ${name} but received ${shown(value)}`), 'ERR_INVALID_ARG_VALUE');
+  return argumentError(
+    new TypeError(`Expected ${expected} for ${name} but received ${shown(value)}`),
+    'ERR_INVALID_ARG_VALUE',
+  );
 }
 
 /** A number outside its range: ERR_OUT_OF_RANGE. */
 export function outOfRange(name: string, range: string, value: unknown): RangeError {
-  return argumentError(new RangeError(`Expected ${range} for ${name} but received ${shown(value)}`), 'ERR_OUT_OF_RANGE');
+  return argumentError(
+    new RangeError(`Expected ${range} for ${name} but received ${shown(value)}`),
+    'ERR_OUT_OF_RANGE',
+  );
 }
 
 export function checkString(name: string, value: unknown): asserts value is string {
@@ -37,7 +44,12 @@ export function checkString(name: string, value: unknown): asserts value is stri
   if (value.includes('\0')) throw invalidValue(name, 'a string without NUL bytes', value);
 }
 
-export function checkInteger(name: string, value: unknown, min: number, max: number): asserts value is number {
+export function checkInteger(
+  name: string,
+  value: unknown,
+  min: number,
+  max: number,
+): asserts value is number {
   if (typeof value !== 'number') throw invalidType(name, 'a number', value);
   if (!Number.isInteger(value) || value < min || value > max) {
     throw outOfRange(name, `an integer from ${min} to ${max}`, value);
@@ -49,7 +61,8 @@ export function checkBoolean(name: string, value: unknown): asserts value is boo
 }
 
 export function checkObject(name: string, value: unknown): asserts value is object {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw invalidType(name, 'an object', value);
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw invalidType(name, 'an object', value);
 }
 
 export function checkSignal(value: unknown): asserts value is AbortSignal | undefined {

@@ -1,0 +1,26 @@
+export { Handle } from './handles/handle.js';
+export { type Call, Listing } from './handles/listing.js';
+export { Scope } from './handles/scope.js';
+export type { Address, AddressSpec } from './links/addresses.js';
+export { Bridge } from './links/bridge.js';
+export { Link, type LinkChanges, type MoveOptions } from './links/link.js';
+export { OtherLink } from './links/other.js';
+export type { LinkFilter } from './links/read.js';
+export type { LinkInfo, LinkKinds, LinkOptions, LinkRef, LinkStats } from './links/types.js';
+export { Veth, VethPair } from './links/veth.js';
+export {
+  Namespace,
+  type NamespaceInfo,
+  type NamespaceSource,
+  type NamespaceType,
+} from './namespaces/namespace.js';
+export type { Family } from './netlink/addresses.js';
+export type { Addresses } from './netns/addresses.js';
+export type { Collection, View } from './netns/collection.js';
+export type { NetnsOptions } from './netns/create.js';
+export type { AnyLink, Links } from './netns/links.js';
+export { Netns } from './netns/netns.js';
+export type { Route, RouteSpec } from './netns/route.js';
+export type { Routes } from './netns/routes.js';
+export type { PingOptions, PingRun } from './sockets/ping.js';
+export { NsnetError } from './syscalls/errors.js';

@@ -1,0 +1,114 @@
+import { type Call, Listing, slices } from '../handles/listing.js';
+import {
+  type Address,
+  type AddressSpec,
+  addressOf,
+  addressRequest,
+  checkAddressSpec,
+} from '../links/addresses.js';
+import { checkLinkRef, Devices } from '../links/devices.js';
+import { dumpLinks, namesByIndex } from '../links/read.js';
+import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
+import { type Family, familyNumber } from '../netlink/addresses.js';
+import { readAnswer } from '../netlink/answer.js';
+import { address as codec } from '../rtnetlink/address.js';
+import { RTM } from '../rtnetlink/constants.js';
+import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
+import type { Collection } from './collection.js';
+import { checkFamily, describeAddresses } from './describe.js';
+import { matches } from './filter.js';
+
+type Filter = Partial<AddressSpec> & { family?: Family } & Call;
+
+/** The addresses of a namespace's links. */
+export class Addresses implements Collection<AddressSpec, Address> {
+  readonly #netns: AnyNetns;
+
+  constructor(netns: AnyNetns) {
+    this.#netns = netns;
+  }
+
+  /** EEXIST if the link has it already. */
+  add(item: AddressSpec, o: Call = {}): Promise<void> {
+    return this.#change('add', item, o);
+  }
+
+  /** Adds it, or changes lifetimes and flags of the one that is there. */
+  replace(item: AddressSpec, o: Call = {}): Promise<void> {
+    return this.#change('replace', item, o);
+  }
+
+  /** EADDRNOTAVAIL if the link has no such address. */
+  delete(item: AddressSpec, o: Call = {}): Promise<void> {
+    return this.#change('delete', item, o);
+  }
+
+  list(filter: Filter = {}): Listing<Address> {
+    const inner = openInternals(this.#netns);
+    checkFilter(filter, inner);
+    const { signal, family, ...wanted } = filter;
+    return new Listing(async function* () {
+      const [links, dump] = await Promise.all([
+        dumpLinks(inner, signal),
+        dumpAddresses(inner, family, signal),
+      ]);
+      const nameOf = namesByIndex(links);
+      function* addresses(): Generator<Address> {
+        for (const answer of dump.messages()) {
+          const message = readAnswer(codec, answer);
+          const address = addressOf(message, nameOf(message.index) ?? String(message.index));
+          if (matches(address, wanted, message.index)) yield address;
+        }
+      }
+      yield* slices(addresses());
+    });
+  }
+
+  /** The links with their addresses, as `ip address` prints them. */
+  async describe(filter: Filter = {}): Promise<string> {
+    const inner = openInternals(this.#netns);
+    checkFilter(filter, inner);
+    return describeAddresses(inner, filter);
+  }
+
+  async #change(mode: 'add' | 'replace' | 'delete', item: AddressSpec, { signal }: Call): Promise<void> {
+    const inner = openInternals(this.#netns);
+    checkAddressSpec(item);
+    checkLinkRef(item.device, inner, 'device');
+    checkSignal(signal);
+    const devices = new Devices(inner);
+    const request = addressRequest(mode, () => devices.index(item.device), item, inner.subject);
+    await inner.route.request({ ...request, prepare: devices.prepare([item.device]), signal });
+  }
+}
+
+function checkFilter(filter: Filter, inner: Internals): void {
+  checkObject('filter', filter);
+  checkKeys('filter', filter, [
+    'device',
+    'address',
+    'peer',
+    'label',
+    'valid',
+    'preferred',
+    'dad',
+    'family',
+    'scope',
+    'signal',
+  ]);
+  checkSignal(filter.signal);
+  if (filter.family !== undefined) checkFamily(filter.family);
+  if (filter.device !== undefined) checkLinkRef(filter.device, inner, 'device');
+}
+
+export function dumpAddresses(inner: Internals, family: Family | undefined, signal?: AbortSignal) {
+  return inner.route.dump({
+    name: 'RTM_GETADDR',
+    type: RTM.GETADDR,
+    flags: 0,
+    codec,
+    body: { family: family ? familyNumber(family) : 0, prefixlen: 0, flags: 0, scope: 0, index: 0 },
+    subject: inner.subject,
+    signal,
+  });
+}

@@ -1,0 +1,34 @@
+import type { Call, Listing } from '../handles/listing.js';
+import type { Bridge } from '../links/bridge.js';
+import type { OtherLink } from '../links/other.js';
+import { getLink, type LinkFilter, listLinks } from '../links/read.js';
+import type { Veth } from '../links/veth.js';
+import { type AnyNetns, openInternals } from '../namespaces/network.js';
+import type { View } from './collection.js';
+import { describeLinks } from './describe.js';
+
+/** A link of any kind: narrows by `kind` and by instanceof. */
+export type AnyLink = Veth | Bridge | OtherLink;
+
+/** The links of a namespace. They are made by their classes. */
+export class Links implements View<AnyLink, LinkFilter> {
+  readonly #netns: AnyNetns;
+
+  constructor(netns: AnyNetns) {
+    this.#netns = netns;
+  }
+
+  /** One link, by name, alternative name or index. Rejects with ENODEV if there is none. */
+  async get(link: string | number, o: Call = {}): Promise<AnyLink> {
+    return (await getLink(this.#netns, link, o)) as AnyLink;
+  }
+
+  list(filter: LinkFilter = {}): Listing<AnyLink> {
+    return listLinks(this.#netns, filter) as Listing<AnyLink>;
+  }
+
+  /** As `ip link` prints them. */
+  async describe(filter: LinkFilter = {}): Promise<string> {
+    return describeLinks(openInternals(this.#netns), filter);
+  }
+}

@@ -1,0 +1,216 @@
+import type { Call } from '../handles/listing.js';
+import { privileged } from '../namespaces/credentials.js';
+import { listNamespaces } from '../namespaces/list.js';
+import { checkNetnsName, pathOf, pin, pinnedNames, unpin } from '../namespaces/names.js';
+import {
+  type NamespaceInfo,
+  type NamespaceSource,
+  openOfProcess,
+  openPath,
+  openSource,
+} from '../namespaces/namespace.js';
+import { type AnyNetns, internals, NetworkNamespace, openInternals } from '../namespaces/network.js';
+import { IFF, RTM } from '../rtnetlink/constants.js';
+import { link as linkCodec } from '../rtnetlink/link.js';
+import { type PingOptions, type PingRun, ping } from '../sockets/ping.js';
+import { abortError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
+import { Fd } from '../syscalls/fd.js';
+import { native } from '../syscalls/native.js';
+import { Addresses } from './addresses.js';
+import { checkNetnsOptions, makeNetns, type NetnsOptions } from './create.js';
+import { Links } from './links.js';
+import { Routes } from './routes.js';
+import { readSysctl, writeSysctl } from './sysctl.js';
+
+declare module '../namespaces/network.js' {
+  interface Registered {
+    netns: Netns;
+  }
+}
+
+interface Parts {
+  handle: Fd;
+  owned: boolean;
+  name?: string;
+  path?: string;
+  route?: Fd;
+  /** It was already named when it was opened: closing must not take the name away. */
+  subject: string;
+}
+
+/**
+ * One network namespace. It is held by a descriptor and vanishes when nobody holds it; a name is by choice. close()
+ * of one that create() made ends what was opened through it, takes its name away and drops the descriptor. Its links
+ * go with it.
+ */
+export class Netns extends NetworkNamespace {
+  /** As pinned under /run/netns, or a label in this process where there is no `path`. */
+  readonly name?: string;
+  /** '/run/netns/<name>' if it is pinned there. */
+  readonly path?: string;
+  readonly links: Links;
+  readonly addresses: Addresses;
+  readonly routes: Routes;
+  /** Names that close() takes away. */
+  readonly #attached: string[] = [];
+
+  private constructor({ handle, owned, name, path, route, subject }: Parts) {
+    super(handle, owned, subject, route);
+    if (name !== undefined) this.name = name;
+    if (path !== undefined) this.path = path;
+    const self = this as AnyNetns;
+    this.links = new Links(self);
+    this.addresses = new Addresses(self);
+    this.routes = new Routes(self);
+  }
+
+  /**
+   * Makes a network namespace. Needs no privileges: without them it is made in a user namespace of this process's
+   * own, and its name is a label. Rejects with EEXIST if the name is in use, and nothing is left behind.
+   */
+  static override async create(options: string | NetnsOptions = {}): Promise<Netns> {
+    const checked = checkNetnsOptions(options);
+    const { signal, loopback = true } = checked;
+    if (signal?.aborted) throw abortError(signal);
+    const { namespace, route, name, path } = await makeNetns(checked);
+    const subject = name === undefined ? 'an unnamed netns' : `netns '${name}'`;
+    const netns = new Netns({ handle: namespace, owned: true, name, path, route, subject });
+    try {
+      if (loopback) await setLoopbackUp(netns, signal);
+      if (signal?.aborted) throw abortError(signal);
+      return netns;
+    } catch (error) {
+      throw await closing(netns, error);
+    }
+  }
+
+  /** Opens one by name (pinned, or a label of this process), path, descriptor, or from what list() gave. */
+  static override async open(source: string | NamespaceSource): Promise<Netns> {
+    if (typeof source !== 'string') {
+      const handle = await openSource(source);
+      const name = 'name' in source ? source.name : undefined;
+      const path = 'path' in source ? source.path : undefined;
+      const subject = name ? `netns '${name}'` : path ? `netns at ${path}` : 'an unnamed netns';
+      return new Netns({ handle, owned: false, name, path: name ? path : undefined, subject });
+    }
+    checkNetnsName(source);
+    const subject = `netns '${source}'`;
+    const labelled = native().labelled(source);
+    if (typeof labelled !== 'number')
+      return new Netns({ handle: new Fd(labelled), owned: false, name: source, subject });
+    const path = pathOf(source);
+    const handle = await openPath(path, subject).catch((error: NsnetError) => {
+      throw error.code === 'ENOENT' ? withDetails(error, { hint: 'There is no netns of that name' }) : error;
+    });
+    try {
+      return new Netns({ handle, owned: false, name: source, path, subject });
+    } catch (error) {
+      throw error instanceof NsnetError ? withDetails(error, { subject }) : error;
+    }
+  }
+
+  /** The one that a process is in: a container's, by its pid. */
+  static override async ofProcess(pid: number | { readonly pid: number }): Promise<Netns> {
+    const handle = await openOfProcess(pid, 'net');
+    const number = typeof pid === 'number' ? pid : pid.pid;
+    return new Netns({ handle, owned: false, subject: `the netns of process ${number}` });
+  }
+
+  /** The one that this process is in. */
+  static override async current(): Promise<Netns> {
+    return new Netns({
+      handle: await openPath('/proc/self/ns/net'),
+      owned: false,
+      subject: "this process's netns",
+    });
+  }
+
+  /** Those that have a name: what `ip netns list` shows, and this process's labels. */
+  static override async list({ signal }: Call = {}): Promise<NamespaceInfo[]> {
+    const [names, all] = await Promise.all([pinnedNames(), listNamespaces(['net'], signal)]);
+    return names.map(({ name, id, path }) => ({
+      ...(all.find((info) => info.id === id) ?? { type: 'net' as const, id, pids: [] }),
+      name,
+      path,
+    }));
+  }
+
+  /** Pins it under /run/netns/<name> as well, as `ip netns attach`; close() takes the name away again. */
+  async attach(name: string, { signal }: Call = {}): Promise<void> {
+    checkNetnsName(name);
+    const inner = openInternals(this);
+    if (!privileged()) {
+      const labelled = native().label(name, inner.fd.native);
+      if (labelled < 0) throw systemError(labelled, 'label', { subject: `netns '${name}' in this process` });
+    } else {
+      await pin(name, inner.fd, signal);
+    }
+    this.#attached.push(name);
+  }
+
+  /** Takes the name away, whoever gave it, as `ip netns delete`; again is no error. Who is in it stays in it. */
+  async delete(): Promise<void> {
+    openInternals(this);
+    await this.#unname(true);
+  }
+
+  /** Reads or sets a sysctl below net, in this namespace. '.' or '/' between the parts. */
+  sysctl(key: string): Promise<string>;
+  sysctl(key: string, value: string | number | boolean): Promise<void>;
+  async sysctl(key: string, value?: string | number | boolean): Promise<string | void> {
+    const inner = openInternals(this);
+    return inner.during<string | void>(
+      value === undefined ? readSysctl(inner, key) : writeSysctl(inner, key, value),
+    );
+  }
+
+  /** ICMP echo requests to an address. Loop over it for each echo, or await it for the summary. */
+  ping(host: string, options?: PingOptions): PingRun {
+    return ping(openInternals(this), host, options);
+  }
+
+  override toString(): string {
+    return `Netns { ${this.name === undefined ? '' : `name: '${this.name}', `}id: ${this.id} }`;
+  }
+
+  override toJSON(): unknown {
+    const { type, id, name, path } = this;
+    return { type, id, name, path };
+  }
+
+  protected override async dispose(owned: boolean): Promise<void> {
+    await super.dispose(owned);
+    await this.#unname(owned);
+  }
+
+  async #unname(own: boolean): Promise<void> {
+    const names = this.#attached.splice(0).map((name) => ({ name, pinned: privileged() }));
+    if (own && this.name !== undefined) names.push({ name: this.name, pinned: this.path !== undefined });
+    for (const { name, pinned } of names) {
+      if (pinned) await unpin(name, this.id);
+      else native().unlabel(name);
+    }
+  }
+}
+
+async function setLoopbackUp(netns: Netns, signal?: AbortSignal): Promise<void> {
+  await internals(netns).route.request({
+    name: 'RTM_NEWLINK',
+    type: RTM.NEWLINK,
+    flags: 0,
+    codec: linkCodec,
+    body: { index: 1, flags: IFF.UP, change: IFF.UP },
+    subject: `link 'lo' in ${internals(netns).subject}`,
+    signal,
+  });
+}
+
+/** Undoes a half-made namespace; what could not be undone is told with the error. */
+async function closing(netns: Netns, error: unknown): Promise<unknown> {
+  try {
+    await netns.close();
+    return error;
+  } catch (undoing) {
+    return error instanceof NsnetError ? withDetails(error, { notUndone: [undoing as Error] }) : error;
+  }
+}

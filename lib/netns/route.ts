@@ -1,0 +1,218 @@
+import type { LinkRef } from '../links/types.js';
+import {
+  type Family,
+  familyNumber,
+  familyOf,
+  formatAddress,
+  parseAddress,
+  parseCidr,
+} from '../netlink/addresses.js';
+import { RT_SCOPE, RT_TABLE, RTN, RTNH_F, RTPROT } from '../rtnetlink/constants.js';
+import { type Names, protocols, routeTypes, scopes, tables } from '../rtnetlink/names.js';
+import type { RouteMessage, RouteRequest } from '../rtnetlink/route.js';
+import { checkInteger, checkKeys, checkObject, invalidType, invalidValue } from '../syscalls/validate.js';
+import { checkFamily } from './describe.js';
+
+/** A route, as it is added. */
+export interface RouteSpec {
+  /** CIDR without host bits, or 'default'. */
+  destination: string;
+  /** Of 'default': default the gateway's, else 'inet'. */
+  family?: Family;
+  gateway?: string;
+  device?: LinkRef;
+  /** Preferred source address. */
+  source?: string;
+  /** Lower wins. Default: the kernel's, 0 for inet and 1024 for inet6. */
+  metric?: number;
+  /** 'main' (default), 'local', 'default', or a number. */
+  table?: string | number;
+  /** 'global', 'link', 'host', 'site', or a number. Default as iproute2: link without a gateway, else global. */
+  scope?: string | number;
+  /** Who made it: 'boot' (default), 'static', 'kernel', 'ra'…, or a number. */
+  protocol?: string | number;
+  /** 'unicast' (default), 'blackhole', 'unreachable', 'prohibit', 'local', 'broadcast', 'throw'… */
+  type?: string;
+  /** Several ways; `weight` 1 to 256. */
+  nextHops?: { gateway?: string; device?: LinkRef; weight?: number }[];
+}
+
+/** A route as it was read. */
+export interface Route extends RouteSpec {
+  family: Family;
+  device?: string;
+  table: string | number;
+  scope: string | number;
+  protocol: string | number;
+}
+
+const KEYS = [
+  'destination',
+  'family',
+  'gateway',
+  'device',
+  'source',
+  'metric',
+  'table',
+  'scope',
+  'protocol',
+  'type',
+  'nextHops',
+  'flags',
+];
+
+/** What checkRoute() found out. */
+export interface CheckedRoute {
+  family: number;
+  prefix: number;
+  /** Undefined for 'default'. */
+  destination: string | undefined;
+  table: number;
+  scope: number | undefined;
+  protocol: number;
+  type: number;
+}
+
+function numberOf(argument: string, value: string | number, names: Names, max: number): number {
+  if (typeof value === 'number') {
+    checkInteger(argument, value, 0, max);
+    return value;
+  }
+  if (typeof value !== 'string') throw invalidType(argument, 'a name or a number', value);
+  const number = names.numberOf(value);
+  if (number === undefined)
+    throw invalidValue(argument, `a number or one of ${names.names.join(', ')}`, value);
+  return number;
+}
+
+export function tableNumber(table: string | number): number {
+  return numberOf('table', table, tables, 0xffffffff);
+}
+
+function checkGateway(argument: string, gateway: string, family: Family | undefined): Family {
+  const found = parseAddress(gateway, argument).family;
+  if (family !== undefined && found !== family) throw invalidValue(argument, `an ${family} address`, gateway);
+  return found;
+}
+
+/** Throws unless the route is well-formed. */
+export function checkRoute(spec: RouteSpec): CheckedRoute {
+  checkObject('route', spec);
+  for (const key in spec) if (!KEYS.includes(key)) checkKeys('route', spec, KEYS);
+  const { destination, gateway, source, metric, nextHops } = spec;
+  let family = spec.family;
+  if (family !== undefined) checkFamily(family);
+  let prefix = 0;
+  let canonical: string | undefined;
+  if (destination !== 'default') {
+    const cidr = parseCidr('destination', destination, { hostBits: 'refuse' });
+    if (family !== undefined && family !== cidr.family)
+      throw invalidValue('destination', `an ${family} prefix`, destination);
+    family = cidr.family;
+    prefix = cidr.prefix;
+    canonical = formatAddress(cidr.bytes);
+  }
+  if (gateway !== undefined) family = checkGateway('gateway', gateway, family);
+  if (nextHops !== undefined) {
+    if (!Array.isArray(nextHops) || nextHops.length === 0)
+      throw invalidType('nextHops', 'a non-empty array', nextHops);
+    for (const hop of nextHops) {
+      checkObject('nextHops', hop);
+      checkKeys('nextHops', hop, ['gateway', 'device', 'weight']);
+      if (hop.gateway !== undefined) family = checkGateway('nextHops.gateway', hop.gateway, family);
+      if (hop.weight !== undefined) checkInteger('nextHops.weight', hop.weight, 1, 256);
+    }
+  }
+  if (source !== undefined) checkGateway('source', source, family);
+  if (metric !== undefined) checkInteger('metric', metric, 0, 0xffffffff);
+  return {
+    family: familyNumber(family ?? 'inet'),
+    prefix,
+    destination: canonical,
+    table: spec.table === undefined ? RT_TABLE.MAIN : tableNumber(spec.table),
+    scope: spec.scope === undefined ? undefined : numberOf('scope', spec.scope, scopes, 255),
+    protocol:
+      spec.protocol === undefined ? RTPROT.UNSPEC : numberOf('protocol', spec.protocol, protocols, 255),
+    type: spec.type === undefined ? RTN.UNSPEC : numberOf('type', spec.type, routeTypes, 255),
+  };
+}
+
+/** As iproute2 chooses it. */
+function scopeOf(mode: string, { scope, type, family }: CheckedRoute, spec: RouteSpec): number {
+  if (scope !== undefined) return scope;
+  if (mode === 'delete') return RT_SCOPE.NOWHERE;
+  if (type === RTN.LOCAL || type === RTN.NAT) return RT_SCOPE.HOST;
+  if (type === RTN.BROADCAST || type === RTN.MULTICAST || type === RTN.ANYCAST) return RT_SCOPE.LINK;
+  const direct = spec.gateway === undefined && spec.nextHops === undefined && spec.device !== undefined;
+  return family === familyNumber('inet') && (type === RTN.UNICAST || type === RTN.UNSPEC) && direct
+    ? RT_SCOPE.LINK
+    : RT_SCOPE.UNIVERSE;
+}
+
+export function routeMessage(
+  mode: 'add' | 'replace' | 'delete',
+  checked: CheckedRoute,
+  spec: RouteSpec,
+  indexOf: (ref: LinkRef) => number,
+): RouteRequest {
+  const { family, prefix, destination, table, protocol, type } = checked;
+  const making = mode !== 'delete';
+  const attributes: NonNullable<RouteRequest['attributes']> = {};
+  if (destination !== undefined) attributes.dst = destination;
+  if (spec.gateway !== undefined) attributes.gateway = spec.gateway;
+  if (spec.device !== undefined && !spec.nextHops) attributes.oif = indexOf(spec.device);
+  if (spec.source !== undefined) attributes.prefsrc = spec.source;
+  if (spec.metric !== undefined) attributes.priority = spec.metric;
+  if (table > 255) attributes.table = table;
+  if (spec.nextHops) {
+    attributes.multipath = spec.nextHops.map(({ gateway, device, weight = 1 }) => ({
+      flags: 0,
+      hops: weight - 1,
+      index: device === undefined ? 0 : indexOf(device),
+      attributes: gateway === undefined ? {} : { gateway },
+    }));
+  }
+  return {
+    family,
+    dstLen: prefix,
+    srcLen: 0,
+    tos: 0,
+    table: table > 255 ? RT_TABLE.UNSPEC : table,
+    protocol: protocol === RTPROT.UNSPEC && making ? RTPROT.BOOT : protocol,
+    scope: scopeOf(mode, checked, spec),
+    type: type === RTN.UNSPEC && making ? RTN.UNICAST : type,
+    flags: 0,
+    attributes,
+  };
+}
+
+/** A route as data; undefined for families that are not IP's. */
+export function routeOf(
+  message: RouteMessage,
+  nameOf: (index: number) => string | undefined,
+): Route | undefined {
+  const family = familyOf(message.family);
+  if (family === undefined) return undefined;
+  const { attributes } = message;
+  const route: Route = {
+    destination: attributes.dst === undefined ? 'default' : `${attributes.dst}/${message.dstLen}`,
+    family,
+    table: tables.nameOf(attributes.table ?? message.table),
+    scope: scopes.nameOf(message.scope),
+    protocol: protocols.nameOf(message.protocol),
+  };
+  if (attributes.gateway !== undefined) route.gateway = attributes.gateway;
+  if (attributes.oif !== undefined) route.device = nameOf(attributes.oif) ?? String(attributes.oif);
+  if (attributes.prefsrc !== undefined) route.source = attributes.prefsrc;
+  if (attributes.priority !== undefined) route.metric = attributes.priority;
+  if (message.type !== RTN.UNICAST) route.type = String(routeTypes.nameOf(message.type));
+  if (attributes.multipath !== undefined) {
+    route.nextHops = attributes.multipath.map(({ attributes: { gateway }, index, hops }) => ({
+      ...(gateway !== undefined && { gateway }),
+      ...(index !== 0 && { device: nameOf(index) ?? String(index) }),
+      weight: hops + 1,
+    }));
+  }
+  if (message.flags & RTNH_F.LINKDOWN) Object.assign(route, { flags: ['linkdown'] });
+  return route;
+}
