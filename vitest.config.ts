@@ -1,13 +1,24 @@
+import { accessSync, constants } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+function cacheDirectory(): string {
+  try {
+    accessSync(at('.'), constants.W_OK);
+    return at('./build/vitest');
+  } catch {
+    return `${tmpdir()}/nsnet-vitest-${process.getuid?.()}`;
+  }
+}
+
 // Inherited by all that this run starts, so that another run at the same time can tell (test/support/leaks.ts).
 process.env.NSNET_SUITE ??= String(process.pid);
 
 export default defineConfig({
-  cacheDir: `/tmp/nsnet-vitest-${process.getuid?.() ?? 0}`,
+  cacheDir: cacheDirectory(),
   resolve: {
     alias: [
       { find: /^nsnet$/, replacement: at('./lib/index.ts') },

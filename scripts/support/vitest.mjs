@@ -18,21 +18,6 @@ export const sum = (a, b) => ({
 export const closingLine = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`;
 
-function countsOf(file) {
-  if (!existsSync(file)) return { ...none(), failed: 1 };
-  const report = JSON.parse(readFileSync(file, 'utf8'));
-  // A file that cannot be imported, or leaves something behind, fails without a test of it failing.
-  const broken = report.testResults.filter(
-    ({ status, assertionResults }) =>
-      status === 'failed' && !assertionResults.some((test) => test.status === 'failed'),
-  );
-  return {
-    passed: report.numPassedTests,
-    failed: report.numFailedTests + broken.length,
-    skipped: report.numPendingTests + report.numTodoTests,
-  };
-}
-
 /** Runs it to its end, also when interrupted: then it is the child that reacts to the signal, and ends. */
 async function runToEnd(file, args, options) {
   const ignore = () => {};
@@ -52,16 +37,25 @@ export async function vitest(
   args,
   { node = process.execPath, checkout = root, home = tmpdir(), options = {} } = {},
 ) {
-  const directory = mkdtempSync(join(home, 'nsnet-report-'));
+  const directory = mkdtempSync(join(home, 'nsnet-counts-'));
   if (options.uid !== undefined) chownSync(directory, options.uid, options.gid);
-  const report = join(directory, 'report.json');
-  const program = packaged.vitest.replace(root, checkout);
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const file = join(directory, 'counts.json');
+  const reporters = [
+    '--reporter=default',
+    `--reporter=${join(checkout, 'scripts/support/count-reporter.mjs')}`,
+  ];
   // This loader does not write a compiled configuration beside the original, which an ordinary user may not.
-  const all = [program, 'run', '--configLoader=runner', ...reporters, ...args];
+  const all = [
+    packaged.vitest.replace(root, checkout),
+    'run',
+    '--configLoader=runner',
+    ...reporters,
+    ...args,
+  ];
+  const env = { ...(options.env ?? process.env), NSNET_COUNTS: file };
   try {
-    const code = await runToEnd(node, all, { cwd: checkout, ...options });
-    const counts = countsOf(report);
+    const code = await runToEnd(node, all, { cwd: checkout, ...options, env });
+    const counts = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : none();
     if (code !== 0 && counts.failed === 0) counts.failed = 1;
     return counts;
   } finally {
