@@ -83,10 +83,11 @@ export class Connection {
     return this.#waiting > 0 || this.#underWay > 0 || this.#preparing;
   }
 
-  #enqueue(request: Request, item: Item): void {
-    const { signal } = request;
-    if (this.#closed) return item.reject(closedError(this.#subject));
-    if (signal?.aborted) return item.reject(abortError(signal));
+  #enqueue({ signal }: Request, item: Item): void {
+    if (this.#closed || signal?.aborted) {
+      item.reject(this.#closed ? closedError(this.#subject) : abortError(signal));
+      return;
+    }
     if (signal) listen(signal, item);
     this.#queue.push(item);
     // A caller's long loop keeps the event loop from telling what is done: full batches go without waiting for it.
@@ -105,7 +106,10 @@ export class Connection {
 
   #pump(): void {
     if (this.#preparing) return;
-    if (!this.#fd) return this.#connect();
+    if (!this.#fd) {
+      this.#connect();
+      return;
+    }
     while (this.#waiting > 0 && this.#mayStart()) {
       const item = this.#queue[this.#head] as Item;
       if ('dump' in item) {

@@ -26,7 +26,7 @@ class Search {
     const shape = layout?.shape;
     if (shape?.kind === 'attributes') return this.#inAttributes(shape, start, end, outer);
     if (shape?.kind === 'list' || shape?.kind === 'records') return this.#inElements(shape, start, end);
-    if (shape?.kind !== 'message') return undefined;
+    if (shape?.kind !== 'message' || end - start < shape.begin) return undefined;
     const header = shape.header.read(this.#bytes, start, shape.begin) as object;
     return this.in(shape.attributes, start + shape.begin, end, header);
   }
@@ -58,11 +58,9 @@ class Search {
   #inElements({ kind, element }: ElementsShape, start: number, end: number): Place | undefined {
     let index = 0;
     for (let at = start; at < end; index++) {
-      const length =
-        kind === 'list'
-          ? attributeLength(this.#bytes, at, end)
-          : this.#bytes.view.getUint16(at, littleEndian);
+      const length = end - at < NLA_HDRLEN ? 0 : this.#bytes.view.getUint16(at, littleEndian);
       const begin = kind === 'list' ? at + NLA_HDRLEN : at;
+      if (length < NLA_HDRLEN || length > end - at) return undefined;
       if (this.#covers(at, length)) return this.#step(`[${index}]`, element, begin, at + length);
       at += align(length);
     }

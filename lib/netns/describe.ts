@@ -1,7 +1,6 @@
 import type { Call } from '../handles/listing.js';
 import { addressOf } from '../links/addresses.js';
 import { isLink } from '../links/brand.js';
-import { parentIndex } from '../links/info.js';
 import { checkLinkFilter, dumpLinks, type LinkFilter, namesByIndex } from '../links/read.js';
 import type { LinkRef } from '../links/types.js';
 import type { Internals } from '../namespaces/network.js';

@@ -156,12 +156,12 @@ export class Netns extends NetworkNamespace {
 
   /** Reads or sets a sysctl below net, in this namespace. '.' or '/' between the parts. */
   sysctl(key: string): Promise<string>;
-  sysctl(key: string, value: string | number | boolean): Promise<void>;
-  async sysctl(key: string, value?: string | number | boolean): Promise<string | void> {
+  sysctl(key: string, value: string | number | boolean): Promise<undefined>;
+  async sysctl(key: string, value?: string | number | boolean): Promise<string | undefined> {
     const inner = openInternals(this);
-    return inner.during<string | void>(
-      value === undefined ? readSysctl(inner, key) : writeSysctl(inner, key, value),
-    );
+    if (value === undefined) return inner.during(readSysctl(inner, key));
+    await inner.during(writeSysctl(inner, key, value));
+    return undefined;
   }
 
   /** ICMP echo requests to an address. Loop over it for each echo, or await it for the summary. */
