@@ -13,6 +13,8 @@ namespace {
 // Most jobs wait for the kernel's rtnl lock, or hold it; more threads would only queue there.
 constexpr int kMaxThreads = 4;
 constexpr auto kIdleTime = std::chrono::milliseconds(250);
+// Then the rest of the event loop has its turn.
+constexpr auto kDeliveryTime = std::chrono::milliseconds(3);
 
 }  // namespace
 
@@ -87,6 +89,11 @@ void TaskQueue::Post(Task task) {
   Threads().Post([self = shared_from_this()] { self->Drain(); });
 }
 
+size_t TaskQueue::Size() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return tasks_.size() + (running_ ? 1 : 0);
+}
+
 void TaskQueue::Drain() {
   for (;;) {
     Task task;
@@ -144,12 +151,7 @@ void Environment::Call(std::function<void(Napi::Env)> call) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (ended_) return;
   calls_.push_back(std::move(call));
-  if (calls_.size() > 1) return;  // a delivery is already on its way
-  auto* self = new std::shared_ptr<Environment>(shared_from_this());
-  if (napi_call_threadsafe_function(function_, self, napi_tsfn_nonblocking) != napi_ok) {
-    delete self;
-    ended_ = true;
-  }
+  if (calls_.size() == 1) Wake();  // else a delivery is already on its way
 }
 
 void Environment::Deliver(napi_env env, napi_value, void*, void* data) {
@@ -160,14 +162,34 @@ void Environment::Deliver(napi_env env, napi_value, void*, void* data) {
     calls.swap((*self)->calls_);
   }
   if (env == nullptr) return;  // the environment is ending: what the calls hold is let go
-  for (auto& call : calls) {
+  const auto until = std::chrono::steady_clock::now() + kDeliveryTime;
+  size_t next = 0;
+  while (next < calls.size() && (next == 0 || std::chrono::steady_clock::now() < until)) {
     Napi::HandleScope scope(env);
     try {
-      call(env);
+      calls[next](env);
     } catch (const Napi::Error&) {
       // Only a terminating Worker gets here: nothing can run in it any more.
     }
-    call = nullptr;
+    calls[next++] = nullptr;
+  }
+  if (next < calls.size()) (*self)->CallLater(&calls, next);
+}
+
+void Environment::CallLater(std::vector<std::function<void(Napi::Env)>>* calls, size_t from) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (ended_) return;
+  const bool on_its_way = !calls_.empty();
+  calls_.insert(calls_.begin(), std::make_move_iterator(calls->begin() + static_cast<ptrdiff_t>(from)),
+                std::make_move_iterator(calls->end()));
+  if (!on_its_way) Wake();
+}
+
+void Environment::Wake() {
+  auto* self = new std::shared_ptr<Environment>(shared_from_this());
+  if (napi_call_threadsafe_function(function_, self, napi_tsfn_nonblocking) != napi_ok) {
+    delete self;
+    ended_ = true;
   }
 }
 

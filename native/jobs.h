@@ -40,6 +40,8 @@ ThreadPool& Threads();
 class TaskQueue : public std::enable_shared_from_this<TaskQueue> {
  public:
   void Post(Task task);
+  // Tasks that have not ended, the running one included.
+  size_t Size();
 
  private:
   void Drain();
@@ -62,6 +64,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
  private:
   static void Deliver(napi_env env, napi_value, void* context, void* data);
+  void CallLater(std::vector<std::function<void(Napi::Env)>>* calls, size_t from);
+  void Wake();
   void End();
 
   std::mutex mutex_;

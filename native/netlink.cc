@@ -151,6 +151,12 @@ Napi::Value TransactCall(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+// transactions(fd) → exchanges and dumps of this socket that have not ended; for a caller whose own loop keeps the
+// event loop from telling it
+Napi::Value Transactions(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(UnwrapFd(info[0])->Queue()->Size()));
+}
+
 struct Dump {
   int error = 0;
   bool interrupted = false;
@@ -224,6 +230,7 @@ Napi::Value DumpCall(const Napi::CallbackInfo& info) {
 void InitNetlink(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "transact", TransactCall);
   Export(env, exports, "dump", DumpCall);
+  Export(env, exports, "transactions", Transactions);
 }
 
 }  // namespace nsnet

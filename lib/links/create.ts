@@ -81,7 +81,7 @@ export async function makeLink(end: End, linkinfo: object, others: End[] = []): 
 
 async function tryToMake(end: End, linkinfo: object, others: End[]): Promise<void> {
   const { inner, options } = end;
-  const devices = new Devices(inner);
+  const devices = Devices.of(inner);
   const { master, up, signal } = options;
   const flags = up ? IFF.UP : 0;
   const made = inner.route.request({
@@ -89,7 +89,7 @@ async function tryToMake(end: End, linkinfo: object, others: End[]): Promise<voi
     type: RTM.NEWLINK,
     flags: NLM_F.CREATE | NLM_F.EXCL,
     codec,
-    prepare: devices.prepare([master]),
+    prepare: (ask) => devices.prepare(master, ask),
     body: () => {
       forgetNames(inner);
       const attributes = {
@@ -145,7 +145,7 @@ export async function finishLink(end: End, near: boolean): Promise<void> {
   const { alias, altNames, addresses, master, up, signal } = options;
   const subject = subjectOf(end);
   const work: Promise<unknown>[] = [];
-  const devices = new Devices(inner);
+  const devices = Devices.of(inner);
   if (!near && !end.message) work.push(setByName(end, devices));
   if (near ? alias !== undefined : end.message && (alias !== undefined || master != null || up)) {
     work.push(setByIndex(end, devices, near));
@@ -184,7 +184,7 @@ function change(
     type: RTM.SETLINK,
     flags: 0,
     codec,
-    prepare: near ? undefined : devices.prepare([master]),
+    prepare: near ? undefined : (ask) => devices.prepare(master, ask),
     body: () => ({
       family: 0,
       type: 0,

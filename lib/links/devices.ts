@@ -14,25 +14,13 @@ import type { LinkRef } from './types.js';
  */
 const FRESH = 10;
 
-class Names {
-  readonly indexes = new Map<string, number>();
-  since = 0;
-}
+const DEVICES = Symbol('devices');
 
-const NAMES = Symbol('device names');
-
-function namesOf(inner: Internals): Names {
-  let names = inner.memory.get(NAMES) as Names | undefined;
-  if (!names) {
-    names = new Names();
-    inner.memory.set(NAMES, names);
-  }
-  return names;
-}
+type Ask = Parameters<NonNullable<Request['prepare']>>[0];
 
 /** Called in turn with every request that makes, renames or removes a link. */
 export function forgetNames(inner: Internals): void {
-  (inner.memory.get(NAMES) as Names | undefined)?.indexes.clear();
+  (inner.memory.get(DEVICES) as Devices | undefined)?.forget();
 }
 
 /** A link of this namespace by name, alternative name or index. */
@@ -75,50 +63,62 @@ export function checkLinkRef(ref: unknown, inner: Internals, argument: string): 
   }
 }
 
-/** Where a request names devices: what to prepare, and how to get their indexes once it is its turn. */
+/** Where requests name devices: what to prepare, and how to get their indexes once it is their turn. */
 export class Devices {
   readonly #inner: Internals;
+  readonly #indexes: Map<string, number>;
+  #since = 0;
 
-  constructor(inner: Internals) {
+  private constructor(inner: Internals) {
     this.#inner = inner;
+    this.#indexes = new Map();
+  }
+
+  /** Those of a namespace. */
+  static of(inner: Internals): Devices {
+    let devices = inner.memory.get(DEVICES) as Devices | undefined;
+    if (!devices) {
+      devices = new Devices(inner);
+      inner.memory.set(DEVICES, devices);
+    }
+    return devices;
   }
 
   /** The index of a device; a name must have been prepared. */
   index(ref: LinkRef): number {
     if (typeof ref === 'number') return ref;
     if (typeof ref !== 'string') return ref.index;
-    const index = namesOf(this.#inner).indexes.get(ref);
-    if (index === undefined)
-      throw systemError(-19, 'RTM_GETLINK', { subject: `link '${ref}' in ${this.#inner.subject}` });
+    const index = this.#indexes.get(ref);
+    if (index === undefined) throw noSuchLink(ref, this.#inner);
     return index;
   }
 
-  /** Request.prepare of a request that names these devices. */
-  prepare(refs: readonly (LinkRef | undefined | null)[]): Request['prepare'] {
-    const wanted = refs.filter((ref): ref is string => typeof ref === 'string');
-    if (wanted.length === 0) return undefined;
-    return (ask) => {
-      const names = namesOf(this.#inner);
-      if (names.indexes.size > 0 && performance.now() - names.since > FRESH) names.indexes.clear();
-      let missing: string[] | undefined;
-      for (const name of wanted) {
-        if (names.indexes.has(name)) continue;
-        missing ??= [];
-        missing.push(name);
-      }
-      return missing && this.#learn(missing, ask);
-    };
+  /** For Request.prepare: asks for the name if it is not known, or not known any more. */
+  prepare(ref: LinkRef | undefined | null, ask: Ask): Promise<void> | undefined {
+    if (typeof ref !== 'string') return undefined;
+    if (this.#indexes.size > 0 && performance.now() - this.#since > FRESH) this.#indexes.clear();
+    return this.#indexes.has(ref) ? undefined : this.#learn(ref, ask);
   }
 
-  async #learn(missing: string[], ask: (request: Request) => Promise<Answer[]>): Promise<void> {
-    const names = namesOf(this.#inner);
-    for (const name of missing) {
-      const answers = await ask(getLinkRequest(name, this.#inner.subject)).catch((error: NsnetError) => {
-        // Before 6.x a name that is too long for a device is refused, not looked up.
-        throw error.code === 'ENODEV' ? withDetails(error, { hint: 'There is no link of that name' }) : error;
-      });
-      if (names.indexes.size === 0) names.since = performance.now();
-      names.indexes.set(name, linkAnswer(answers).index);
-    }
+  /** The same for several. */
+  prepareAll(refs: readonly (LinkRef | undefined | null)[], ask: Ask): Promise<void> | undefined {
+    const waits = refs.map((ref) => this.prepare(ref, ask)).filter((wait) => wait !== undefined);
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
   }
+
+  forget(): void {
+    this.#indexes.clear();
+  }
+
+  async #learn(name: string, ask: Ask): Promise<void> {
+    const answers = await ask(getLinkRequest(name, this.#inner.subject)).catch((error: NsnetError) => {
+      throw error.code === 'ENODEV' ? withDetails(error, { hint: 'There is no link of that name' }) : error;
+    });
+    if (this.#indexes.size === 0) this.#since = performance.now();
+    this.#indexes.set(name, linkAnswer(answers).index);
+  }
+}
+
+function noSuchLink(name: string, { subject }: Internals): NsnetError {
+  return systemError(-19, 'RTM_GETLINK', { subject: `link '${name}' in ${subject}` });
 }

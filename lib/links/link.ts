@@ -133,7 +133,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     const { name, mtu, mac, alias, altNames, master, signal } = changes;
     if (master != null) checkLinkRef(master, inner, 'master');
     const data = this.dataOf(changes);
-    const devices = new Devices(inner);
+    const devices = Devices.of(inner);
     const attributes = (): Attributes => ({
       ...(name !== undefined && name !== this.name && { ifname: name }),
       ...(mtu !== undefined && { mtu }),
@@ -143,7 +143,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
       ...(data && { linkinfo: { kind: this.kind, data } as never }),
     });
     const previous = this.info.altNames;
-    const changed = this.#change(attributes, { prepare: devices.prepare([master]), signal });
+    const changed = this.#change(attributes, { prepare: (ask) => devices.prepare(master, ask), signal });
     await (altNames === undefined
       ? changed
       : Promise.all([changed, this.#setAltNames(inner, previous, altNames)]));

@@ -4,7 +4,7 @@ import { Bytes, littleEndian } from './bytes.js';
 import { NLM_F, NLMSG, NLMSG_HDRLEN } from './constants.js';
 import { encodeMessage, type Frame, framesOf, sizeMessage, writeMessage } from './frames.js';
 import { attributePath, missingPath } from './path.js';
-import type { Answer, Request } from './request.js';
+import { type Answer, bodyOf, type Request, subjectOf } from './request.js';
 
 /** Requests that wait for one ack: one send's. The kernel keeps some 240 acks of a send that nobody reads. */
 const ACK_EVERY = 64;
@@ -19,6 +19,8 @@ export interface Pending {
   reject(error: unknown): void;
   /** Already rejected, by its signal; what the kernel says no longer matters. */
   settled: boolean;
+  /** Resolves with nothing. */
+  readonly quiet: boolean;
 }
 
 const NO_ANSWERS: Answer[] = [];
@@ -48,7 +50,7 @@ export class Batch {
   /** Encodes a request behind the others; false if there is no room left. Throws what its codec throws. */
   add(pending: Pending): boolean {
     const { request } = pending;
-    const body = typeof request.body === 'function' ? request.body() : request.body;
+    const body = bodyOf(request);
     const size = sizeMessage(request.codec, body);
     if (this.#end + size > this.#bytes.length) {
       if (this.pending.length > 0) return false;
@@ -112,6 +114,7 @@ export class Batch {
       if (refusal) pending.reject(refused(pending.request, bytes, refusal));
       else if (errno !== 0 && (this.#ends[index] as number) > carried)
         pending.reject(lost(pending.request, errno));
+      else if (pending.quiet) (pending.resolve as () => void)();
       else pending.resolve(replies.get(index) ?? NO_ANSWERS);
     }
     return this.pending.slice(unsent).filter(({ settled }) => !settled);
@@ -122,16 +125,12 @@ export function answerOf(bytes: Bytes, { type, offset, length }: Frame): Answer 
   return { type, bytes, offset: offset + NLMSG_HDRLEN, length: length - NLMSG_HDRLEN };
 }
 
-function subjectOf({ subject }: Request): string | undefined {
-  return typeof subject === 'function' ? subject() : subject;
-}
-
 /** The kernel said no: its number, its words, and the attribute that it points at. */
 export function refused(request: Request, bytes: Bytes, frame: Frame): NsnetError {
   const ack = readError(bytes, frame);
   let attribute: string | undefined;
   if (ack.offset !== undefined || ack.missingType !== undefined) {
-    const body = typeof request.body === 'function' ? request.body() : request.body;
+    const body = bodyOf(request);
     const sent = encodeMessage(
       { type: request.type, flags: request.flags, seq: 0, port: 0 },
       request.codec,

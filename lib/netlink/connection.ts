@@ -6,7 +6,7 @@ import { answerOf, BATCH_REQUESTS, Batch, type Pending, refused } from './batch.
 import { Bytes } from './bytes.js';
 import { NLM_F, NLMSG } from './constants.js';
 import { encodeMessage, framesOf } from './frames.js';
-import type { Answer, Request } from './request.js';
+import { type Answer, bodyOf, type Request, subjectOf } from './request.js';
 
 /** A table that changes while it is read is read again, for at most this long… */
 const DUMP_RETRY_MILLISECONDS = 500;
@@ -56,7 +56,20 @@ export class Connection {
   /** What the kernel answered, apart from its ack; empty for most requests. */
   request(request: Request): Promise<Answer[]> {
     return new Promise((resolve, reject) =>
-      this.#enqueue(request, { request, resolve, reject, settled: false }),
+      this.#enqueue(request, { request, resolve, reject, settled: false, quiet: false }),
+    );
+  }
+
+  /** The same where no answer is expected but the ack. */
+  run(request: Request): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.#enqueue(request, {
+        request,
+        resolve: resolve as () => void,
+        reject,
+        settled: false,
+        quiet: true,
+      }),
     );
   }
 
@@ -161,13 +174,14 @@ export class Connection {
   #sendBatch(fd: Fd): boolean {
     const batch = new Batch(this.#buffer, this.#sequence);
     let prepared: Promise<void> | undefined;
+    const ask = (request: Request) => this.#ask(fd, request);
     while (this.#waiting > 0 && !batch.full && !prepared) {
       const item = this.#queue[this.#head] as Item;
       if ('dump' in item) break;
       const pending = item as Pending;
       try {
         if (!pending.settled) {
-          prepared = pending.request.prepare?.((request) => this.#ask(fd, request));
+          prepared = pending.request.prepare?.(ask);
           if (prepared) break;
           if (!batch.add(pending)) break;
         }
@@ -218,7 +232,7 @@ export class Connection {
   #ask(fd: Fd, request: Request): Promise<Answer[]> {
     return new Promise((resolve, reject) => {
       const batch = new Batch(Batch.buffer(), this.#sequence);
-      batch.add({ request, resolve, reject, settled: false });
+      batch.add({ request, resolve, reject, settled: false, quiet: false });
       this.#send(fd, batch);
     });
   }
@@ -237,9 +251,9 @@ export class Connection {
   }
 
   async #readTable(fd: Fd, { request }: DumpJob): Promise<Dump> {
-    const { name, type, flags, codec, body, signal } = request;
-    const value = typeof body === 'function' ? body() : body;
-    const subject = typeof request.subject === 'function' ? request.subject() : request.subject;
+    const { name, type, flags, codec, signal } = request;
+    const value = bodyOf(request);
+    const subject = subjectOf(request);
     const until = performance.now() + DUMP_RETRY_MILLISECONDS;
     for (let tries = 1; ; tries++) {
       if (signal?.aborted) throw abortError(signal);

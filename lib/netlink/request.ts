@@ -33,3 +33,11 @@ export interface Request<T = unknown> {
   prepare?(ask: (request: Request) => Promise<Answer[]>): Promise<void> | undefined;
   signal?: AbortSignal;
 }
+
+export function bodyOf(request: Request): unknown {
+  return typeof request.body === 'function' ? request.body() : request.body;
+}
+
+export function subjectOf(request: Request): string | undefined {
+  return typeof request.subject === 'function' ? request.subject() : request.subject;
+}

@@ -76,9 +76,9 @@ export class Addresses implements Collection<AddressSpec, Address> {
     checkAddressSpec(item);
     checkLinkRef(item.device, inner, 'device');
     checkSignal(signal);
-    const devices = new Devices(inner);
+    const devices = Devices.of(inner);
     const request = addressRequest(mode, () => devices.index(item.device), item, inner.subject);
-    await inner.route.request({ ...request, prepare: devices.prepare([item.device]), signal });
+    await inner.route.request({ ...request, prepare: (ask) => devices.prepare(item.device, ask), signal });
   }
 }
 

@@ -1,12 +1,7 @@
+import type { Devices } from '../links/devices.js';
 import type { LinkRef } from '../links/types.js';
-import {
-  type Family,
-  familyNumber,
-  familyOf,
-  formatAddress,
-  parseAddress,
-  parseCidr,
-} from '../netlink/addresses.js';
+import { type Family, familyNumber, familyOf, parseAddress } from '../netlink/addresses.js';
+import { checkPrefix } from '../netlink/prefix.js';
 import { RT_SCOPE, RT_TABLE, RTN, RTNH_F, RTPROT } from '../rtnetlink/constants.js';
 import { type Names, protocols, routeTypes, scopes, tables } from '../rtnetlink/names.js';
 import type { RouteMessage, RouteRequest } from '../rtnetlink/route.js';
@@ -105,12 +100,13 @@ export function checkRoute(spec: RouteSpec): CheckedRoute {
   let prefix = 0;
   let canonical: string | undefined;
   if (destination !== 'default') {
-    const cidr = parseCidr('destination', destination, { hostBits: 'refuse' });
-    if (family !== undefined && family !== cidr.family)
+    const { family: found, length } = checkPrefix('destination', destination);
+    if (family !== undefined && family !== found) {
       throw invalidValue('destination', `an ${family} prefix`, destination);
-    family = cidr.family;
-    prefix = cidr.prefix;
-    canonical = formatAddress(cidr.bytes);
+    }
+    family = found;
+    prefix = length;
+    canonical = destination.slice(0, destination.indexOf('/'));
   }
   if (gateway !== undefined) family = checkGateway('gateway', gateway, family);
   if (nextHops !== undefined) {
@@ -153,14 +149,14 @@ export function routeMessage(
   mode: 'add' | 'replace' | 'delete',
   checked: CheckedRoute,
   spec: RouteSpec,
-  indexOf: (ref: LinkRef) => number,
+  devices: Devices,
 ): RouteRequest {
   const { family, prefix, destination, table, protocol, type } = checked;
   const making = mode !== 'delete';
   const attributes: NonNullable<RouteRequest['attributes']> = {};
   if (destination !== undefined) attributes.dst = destination;
   if (spec.gateway !== undefined) attributes.gateway = spec.gateway;
-  if (spec.device !== undefined && !spec.nextHops) attributes.oif = indexOf(spec.device);
+  if (spec.device !== undefined && !spec.nextHops) attributes.oif = devices.index(spec.device);
   if (spec.source !== undefined) attributes.prefsrc = spec.source;
   if (spec.metric !== undefined) attributes.priority = spec.metric;
   if (table > 255) attributes.table = table;
@@ -168,7 +164,7 @@ export function routeMessage(
     attributes.multipath = spec.nextHops.map(({ gateway, device, weight = 1 }) => ({
       flags: 0,
       hops: weight - 1,
-      index: device === undefined ? 0 : indexOf(device),
+      index: device === undefined ? 0 : devices.index(device),
       attributes: gateway === undefined ? {} : { gateway },
     }));
   }

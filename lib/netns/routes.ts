@@ -5,18 +5,29 @@ import { type AnyNetns, type Internals, openInternals } from '../namespaces/netw
 import { type Family, familyNumber } from '../netlink/addresses.js';
 import { readAnswer } from '../netlink/answer.js';
 import { NLM_F } from '../netlink/constants.js';
+import type { Answer, Request } from '../netlink/request.js';
 import { messageName, RTM } from '../rtnetlink/constants.js';
-import { route as codec } from '../rtnetlink/route.js';
+import { route as codec, type RouteRequest } from '../rtnetlink/route.js';
 import { type NsnetError, withDetails } from '../syscalls/errors.js';
 import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
 import { checkFamily } from './describe.js';
 import { describeRoute } from './describe-route.js';
 import { matches } from './filter.js';
-import { checkRoute, type Route, type RouteSpec, routeMessage, routeOf, tableNumber } from './route.js';
+import {
+  type CheckedRoute,
+  checkRoute,
+  type Route,
+  type RouteSpec,
+  routeMessage,
+  routeOf,
+  tableNumber,
+} from './route.js';
 
 /** Default table: main, as `ip route`; 'all' for every table. */
 type Filter = Partial<RouteSpec> & { family?: Family } & Call;
+
+type Mode = keyof typeof MODES;
 
 const MODES = { add: NLM_F.CREATE | NLM_F.EXCL, replace: NLM_F.CREATE | NLM_F.REPLACE, delete: 0 } as const;
 
@@ -56,27 +67,71 @@ export class Routes implements Collection<RouteSpec, Route> {
     return text;
   }
 
-  async #change(mode: keyof typeof MODES, item: RouteSpec, { signal }: Call): Promise<void> {
-    const inner = openInternals(this.#netns);
-    const checked = checkRoute(item);
+  #change(mode: Mode, item: RouteSpec, { signal }: Call): Promise<void> {
+    try {
+      const inner = openInternals(this.#netns);
+      if (signal !== undefined) checkSignal(signal);
+      return inner.route.run(new RouteChange(inner, mode, item, signal));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+}
+
+/** A change of one route. A class and not an object of functions: hundreds of thousands may wait at a time. */
+class RouteChange implements Request<RouteRequest> {
+  readonly #inner: Internals;
+  readonly #mode: Mode;
+  readonly #checked: CheckedRoute;
+  readonly #item: RouteSpec;
+  readonly signal: AbortSignal | undefined;
+
+  constructor(inner: Internals, mode: Mode, item: RouteSpec, signal: AbortSignal | undefined) {
+    this.#inner = inner;
+    this.#mode = mode;
+    this.#checked = checkRoute(item);
+    this.#item = item;
+    this.signal = signal;
     if (item.device !== undefined) checkLinkRef(item.device, inner, 'device');
-    for (const { device } of item.nextHops ?? [])
+    if (item.nextHops === undefined) return;
+    for (const { device } of item.nextHops)
       if (device !== undefined) checkLinkRef(device, inner, 'nextHops.device');
-    checkSignal(signal);
-    const devices = new Devices(inner);
-    const type = mode === 'delete' ? RTM.DELROUTE : RTM.NEWROUTE;
-    const refs = item.nextHops ? item.nextHops.map(({ device }) => device) : [item.device];
-    await inner.route.request({
-      name: messageName(type),
-      type,
-      flags: MODES[mode],
-      codec,
-      prepare: devices.prepare(refs),
-      body: () => routeMessage(mode, checked, item, (ref) => devices.index(ref)),
-      subject: () => `route to ${item.destination} in ${inner.subject}`,
-      explain,
-      signal,
-    });
+  }
+
+  get codec() {
+    return codec;
+  }
+
+  get type(): number {
+    return this.#mode === 'delete' ? RTM.DELROUTE : RTM.NEWROUTE;
+  }
+
+  get name(): string {
+    return messageName(this.type);
+  }
+
+  get flags(): number {
+    return MODES[this.#mode];
+  }
+
+  subject(): string {
+    return `route to ${this.#item.destination} in ${this.#inner.subject}`;
+  }
+
+  prepare(ask: (request: Request) => Promise<Answer[]>): Promise<void> | undefined {
+    const { device, nextHops } = this.#item;
+    const devices = Devices.of(this.#inner);
+    if (nextHops === undefined) return devices.prepare(device, ask);
+    const refs = nextHops.map((hop) => hop.device);
+    return devices.prepareAll(refs, ask);
+  }
+
+  body(): RouteRequest {
+    return routeMessage(this.#mode, this.#checked, this.#item, Devices.of(this.#inner));
+  }
+
+  explain(error: NsnetError): NsnetError {
+    return explain(error);
   }
 }
 
