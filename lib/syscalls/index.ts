@@ -1,0 +1,22 @@
+/**
+ * The system calls themselves, for those who want them. No call moves a thread of Node's: each says which namespaces
+ * it runs inside, does so in an excursion off the event loop, and hands back plain O_CLOEXEC descriptors, which are
+ * the caller's to close (`fs.close`). These may change in a minor release.
+ */
+export {
+  type MountArguments,
+  mount,
+  type NamespaceFacts,
+  namespaceFacts,
+  namespaceOwner,
+  namespaceParent,
+  open,
+  pidfdOpen,
+  socket,
+  umount,
+  unshare,
+} from './calls.js';
+export { errnoName, errnoOf, errnoText } from './errno.js';
+export { NsnetError } from './errors.js';
+export { CLONE, type NamespaceType } from './excursion.js';
+export type { NamespaceFd, Namespaces, Options } from './inside.js';
