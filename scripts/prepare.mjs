@@ -14,7 +14,7 @@ const needs = {
   lab: { tools: [], build: all },
   test: { tools: ['test'], build: all },
   bench: { tools: ['test'], build: all },
-  kernels: { tools: ['test', 'kernels'], build: all },
+  kernels: { tools: ['test'], build: all },
   sanitize: { tools: ['build', 'test', 'sanitize'], build: [] },
   package: { tools: ['build', 'package'], build: [provideLibrary] },
   lint: { tools: ['lint'], build: [] },

@@ -2,7 +2,7 @@
 
 import { userInfo } from 'node:os';
 import { prepare } from './prepare.mjs';
-import { ordinaryUser } from './support/ordinary-user.mjs';
+import { ordinaryUser, readableCheckout } from './support/ordinary-user.mjs';
 import { root } from './support/root.mjs';
 import { main } from './support/step.mjs';
 import { closingLine, none, sum, vitest } from './support/vitest.mjs';
@@ -18,9 +18,10 @@ await main(async () => {
   if (uid === 0) {
     const user = ordinaryUser();
     heading(`tests as an ordinary user (uid ${user.options.uid}, no capabilities)`);
-    if (user.checkout !== root) console.log(`which cannot read ${root}, so in a copy of it`);
     try {
-      counts = sum(counts, await vitest(args, user));
+      const checkout = readableCheckout(user);
+      if (checkout !== root) console.log(`who cannot read ${root}: in a copy of it`);
+      counts = sum(counts, await vitest(args, { ...user, checkout }));
     } finally {
       user.remove();
     }

@@ -8,17 +8,17 @@ import { cure, missingTools, provideTools } from './tools.mjs';
 const product = at('build/Release/nsnet.node');
 const sources = [at('native'), at('binding.gyp')];
 
-/** Node's headers where they came with it; without them node-gyp downloads them. */
-export function headerOptions() {
-  if (process.env.npm_config_nodedir) return [`--nodedir=${process.env.npm_config_nodedir}`];
+/** Where Node's headers are, if they came with it; without them node-gyp downloads them. */
+export function headerDirectory() {
+  if (process.env.npm_config_nodedir) return process.env.npm_config_nodedir;
   const prefix = dirname(dirname(process.execPath));
   const header = join(prefix, 'include/node/node_version.h');
-  if (!existsSync(header)) return [];
+  if (!existsSync(header)) return undefined;
   const text = readFileSync(header, 'utf8');
   const numbers = ['MAJOR', 'MINOR', 'PATCH'].map(
     (part) => new RegExp(`NODE_${part}_VERSION (\\d+)`).exec(text)?.[1],
   );
-  return numbers.join('.') === process.versions.node ? [`--nodedir=${prefix}`] : [];
+  return numbers.join('.') === process.versions.node ? prefix : undefined;
 }
 
 const hasPrebuild = () => {
@@ -36,8 +36,8 @@ export async function provideAddon() {
     const names = missing.map((tool) => tool.command).join(', ');
     throw new StepError(`The add-on cannot be built without ${names}. ${cure(missing)}`);
   }
-  await step('build the add-on (node-gyp)', () =>
-    runNode(packaged.nodeGyp, ['configure', 'build', '--jobs=max', ...headerOptions()]),
-  );
+  const headers = headerDirectory();
+  const args = ['configure', 'build', '--jobs=max', ...(headers ? [`--nodedir=${headers}`] : [])];
+  await step('build the add-on (node-gyp)', () => runNode(packaged.nodeGyp, args));
   markFresh(product);
 }

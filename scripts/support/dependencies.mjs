@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { npmProgram } from './npm.mjs';
 import { at } from './root.mjs';
-import { run, runNode, step } from './step.mjs';
+import { runNode, step } from './step.mjs';
 
 const packagesIn = (file) => {
   try {
@@ -23,6 +24,5 @@ function areInstalled() {
 export async function provideDependencies() {
   if (areInstalled()) return;
   const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  const npm = process.env.npm_execpath;
-  await step('install the packages (npm ci)', () => (npm ? runNode(npm, args) : run('npm', args)));
+  await step('install the packages (npm ci)', () => runNode(npmProgram(), args));
 }

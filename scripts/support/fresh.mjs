@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
+import { at } from './root.mjs';
 
 const changed = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
@@ -18,9 +19,9 @@ export function isFresh(product, sources) {
 }
 
 // A build that finds nothing to change leaves its product as old as it was; the stamp tells that it looked.
-const stampOf = (product) => join(dirname(product), `.${product.split('/').at(-1)}.stamp`);
+const stampOf = (product) => at('build/stamps', basename(product));
 
 export function markFresh(product) {
-  mkdirSync(dirname(product), { recursive: true });
+  mkdirSync(at('build/stamps'), { recursive: true });
   writeFileSync(stampOf(product), '');
 }

@@ -7,13 +7,6 @@ import { at, root } from './root.mjs';
 
 const id = { uid: 65534, gid: 65534 };
 
-/** A directory that only this user can write to. */
-function home() {
-  const directory = mkdtempSync(join(tmpdir(), 'nsnet-user-'));
-  chownSync(directory, id.uid, id.gid);
-  return directory;
-}
-
 /** Whether the user can execute `file`, and read all of `paths` with it. */
 function canRead(file, paths) {
   const script = 'for (const path of process.argv.slice(1)) fs.accessSync(path, fs.constants.R_OK)';
@@ -31,38 +24,43 @@ const samples = [
 
 const left = ['.git', '.cache', 'build-sanitize'];
 
-function copyCheckout(to) {
-  const filter = (source) => !left.includes(relative(root, source));
-  cpSync(root, to, { recursive: true, verbatimSymlinks: true, filter });
-  spawnSync('chmod', ['-R', 'a+rX', to]);
-}
-
 /**
- * What to spawn as uid and gid 65534 (libuv drops supplementary groups, the kernel the capabilities): the checkout to
- * work in, node, and options for spawn. Where this checkout or node cannot be read by that user, copies of them.
+ * What to spawn as uid and gid 65534 (libuv drops supplementary groups, the kernel the capabilities): node, or a copy
+ * where that user cannot execute it, and options for spawn. `home` is the user's own.
  */
 export function ordinaryUser() {
-  const temporary = home();
+  const home = mkdtempSync(join(tmpdir(), 'nsnet-user-'));
+  chownSync(home, id.uid, id.gid);
   let node = process.execPath;
   if (!canRead(node, [])) {
-    node = join(temporary, basename(process.execPath));
+    node = join(home, basename(process.execPath));
     copyFileSync(process.execPath, node);
     chmodSync(node, 0o755);
-  }
-  let checkout = root;
-  if (
-    !canRead(
-      node,
-      samples.map((path) => at(path)),
-    )
-  ) {
-    checkout = join(temporary, 'checkout');
-    copyCheckout(checkout);
   }
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(npm_|XDG_|SUDO_)|^(USER|LOGNAME|MAIL)$/.test(name),
   );
-  const env = { ...Object.fromEntries(kept), HOME: temporary, TMPDIR: temporary };
-  const remove = () => rmSync(temporary, { recursive: true, force: true });
-  return { node, checkout, home: temporary, options: { ...id, cwd: checkout, env }, remove };
+  const env = { ...Object.fromEntries(kept), HOME: home, TMPDIR: home };
+  return {
+    node,
+    home,
+    options: { ...id, env },
+    remove: () => rmSync(home, { recursive: true, force: true }),
+  };
+}
+
+/** This checkout, or a copy where the user cannot read it. */
+export function readableCheckout({ node, home }) {
+  if (
+    canRead(
+      node,
+      samples.map((path) => at(path)),
+    )
+  )
+    return root;
+  const copy = join(home, 'checkout');
+  const filter = (source) => !left.includes(relative(root, source));
+  cpSync(root, copy, { recursive: true, verbatimSymlinks: true, filter });
+  spawnSync('chmod', ['-R', 'a+rX', copy]);
+  return copy;
 }

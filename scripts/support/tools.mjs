@@ -1,6 +1,6 @@
-// The programs of the system that the scripts and tests use, and how they come to be there.
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+// The programs of the system that the scripts and tests use, and how they come to be there. Those of the kernel
+// matrix and of the benchmark's peers are known to test/kernels and bench.
+import { findTool } from './find-tool.mjs';
 import { colour, say } from './output.mjs';
 import { run, step } from './step.mjs';
 
@@ -19,28 +19,11 @@ const tools = [
   { command: 'readelf', package: 'binutils', for: 'package' },
   { command: 'strip', package: 'binutils', for: 'package' },
   { command: 'cmake', package: 'cmake', for: 'sanitize' },
-  { command: 'qemu-system-x86_64', package: 'qemu-system-x86', for: 'kernels' },
-  { command: 'dpkg-deb', package: 'dpkg', for: 'kernels' },
-  { command: 'xz', package: 'xz-utils', for: 'kernels' },
 ];
-
-// An ordinary user's PATH often lacks the last two.
-const directories = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-
-export function onPath(command) {
-  return directories.some((directory) => {
-    try {
-      accessSync(join(directory, command), constants.X_OK);
-      return directory !== '';
-    } catch {
-      return false;
-    }
-  });
-}
 
 /** The tools for these purposes that are not there. */
 export function missingTools(purposes) {
-  return tools.filter((tool) => purposes.includes(tool.for) && !onPath(tool.command));
+  return tools.filter((tool) => purposes.includes(tool.for) && !findTool(tool.command));
 }
 
 const packagesOf = (missing) => [...new Set(missing.map((tool) => tool.package))];
@@ -60,7 +43,7 @@ export async function provideTools(purposes) {
   const missing = missingTools(purposes);
   if (missing.length === 0) return;
   const packages = packagesOf(missing);
-  if (process.getuid() === 0 && onPath('apt-get')) {
+  if (process.getuid() === 0 && findTool('apt-get')) {
     await step(`install ${packages.join(' ')} (apt-get)`, () => aptGet(packages)).catch((error) => {
       say(error.output?.trim().split('\n').slice(-3).join('\n') ?? error.message);
     });
