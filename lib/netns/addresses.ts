@@ -17,6 +17,8 @@ import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
 import { checkFamily, describeAddresses } from './describe.js';
 import { matches } from './filter.js';
+import { type Change, Watch, type WatchOptions } from './watch.js';
+import { watchedAddresses } from './watched.js';
 
 type Filter = Partial<AddressSpec> & { family?: Family } & Call;
 
@@ -62,6 +64,19 @@ export class Addresses implements Collection<AddressSpec, Address> {
       }
       yield* slices(addresses());
     });
+  }
+
+  watch({ snapshot, ...filter }: Filter & WatchOptions = {}): AsyncIterableIterator<Change<Address>> {
+    const inner = openInternals(this.#netns);
+    checkFilter(filter, inner);
+    const { signal, family, ...wanted } = filter;
+    const what = watchedAddresses(
+      inner,
+      (read) => dumpAddresses(inner, family, read),
+      (address, { index }) =>
+        (family === undefined || address.family === family) && matches(address, wanted, index),
+    );
+    return new Watch(inner, what, { snapshot, signal }, (address) => address);
   }
 
   /** The links with their addresses, as `ip address` prints them. */

@@ -1,10 +1,16 @@
 import type { Call, Listing } from '../handles/listing.js';
 import type { Family } from '../netlink/addresses.js';
+import type { Change } from './watch.js';
 
 /** A table of the kernel's that can be read. */
 export interface View<T, Filter = Partial<T>> {
   /** Begun by the first await or loop. */
   list(filter?: Filter & Call): Listing<T>;
+  /**
+   * What is there, and then what changes. A slow reader gets the net change of each thing; nothing is queued. `break`,
+   * return() and close() of the namespace end it quietly.
+   */
+  watch(filter?: Filter & Call & { snapshot?: boolean }): AsyncIterableIterator<Change<T>>;
   /** As iproute2 prints it. */
   describe(filter?: Filter & Call): Promise<string>;
 }

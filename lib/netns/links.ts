@@ -1,11 +1,16 @@
 import type { Call, Listing } from '../handles/listing.js';
+import { isLink } from '../links/brand.js';
 import type { Bridge } from '../links/bridge.js';
+import { linkObject } from '../links/kinds.js';
 import type { OtherLink } from '../links/other.js';
-import { getLink, type LinkFilter, listLinks } from '../links/read.js';
+import { checkLinkFilter, getLink, type LinkFilter, listLinks } from '../links/read.js';
+import type { LinkInfo } from '../links/types.js';
 import type { Veth } from '../links/veth.js';
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
 import type { View } from './collection.js';
 import { describeLinks } from './describe.js';
+import { type Change, Watch, type WatchOptions } from './watch.js';
+import { watchedLinks } from './watched.js';
 
 /** A link of any kind: narrows by `kind` and by instanceof. */
 export type AnyLink = Veth | Bridge | OtherLink;
@@ -25,6 +30,18 @@ export class Links implements View<AnyLink, LinkFilter> {
 
   list(filter: LinkFilter = {}): Listing<AnyLink> {
     return listLinks(this.#netns, filter) as Listing<AnyLink>;
+  }
+
+  watch({ snapshot, ...filter }: LinkFilter & WatchOptions = {}): AsyncIterableIterator<Change<AnyLink>> {
+    const inner = openInternals(this.#netns);
+    checkLinkFilter(filter, inner);
+    const { kind, up, master, signal } = filter;
+    const wanted = (info: LinkInfo) =>
+      (kind === undefined || info.kind === kind) &&
+      (up === undefined || info.up === up) &&
+      (master === undefined || info.master === (isLink(master) ? master.name : String(master)));
+    const show = (info: LinkInfo) => linkObject(this.#netns, info) as AnyLink;
+    return new Watch(inner, watchedLinks(inner, wanted), { snapshot, signal }, show);
   }
 
   /** As `ip link` prints them. */

@@ -1,35 +1,25 @@
 import { type Call, Listing, slices } from '../handles/listing.js';
-import { checkLinkRef, Devices } from '../links/devices.js';
+import { checkLinkRef } from '../links/devices.js';
 import { dumpLinks, namesByIndex } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { type Family, familyNumber } from '../netlink/addresses.js';
 import { readAnswer } from '../netlink/answer.js';
-import { NLM_F } from '../netlink/constants.js';
-import type { Answer, Request } from '../netlink/request.js';
-import { messageName, RTM } from '../rtnetlink/constants.js';
-import { route as codec, type RouteRequest } from '../rtnetlink/route.js';
-import { type NsnetError, withDetails } from '../syscalls/errors.js';
+import type { Dump } from '../netlink/connection.js';
+import { RTM } from '../rtnetlink/constants.js';
+import { route as codec, type RouteMessage } from '../rtnetlink/route.js';
+import type { NsnetError } from '../syscalls/errors.js';
 import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
 import { checkFamily } from './describe.js';
 import { describeRoute } from './describe-route.js';
 import { matches } from './filter.js';
-import {
-  type CheckedRoute,
-  checkRoute,
-  type Route,
-  type RouteSpec,
-  routeMessage,
-  routeOf,
-  tableNumber,
-} from './route.js';
+import { type Route, type RouteSpec, routeOf, tableNumber } from './route.js';
+import { type Mode, RouteChange } from './route-change.js';
+import { type Change, Watch, type WatchOptions } from './watch.js';
+import { watchedRoutes } from './watched.js';
 
 /** Default table: main, as `ip route`; 'all' for every table. */
 type Filter = Partial<RouteSpec> & { family?: Family } & Call;
-
-type Mode = keyof typeof MODES;
-
-const MODES = { add: NLM_F.CREATE | NLM_F.EXCL, replace: NLM_F.CREATE | NLM_F.REPLACE, delete: 0 } as const;
 
 /** The routes of a namespace. */
 export class Routes implements Collection<RouteSpec, Route> {
@@ -60,6 +50,18 @@ export class Routes implements Collection<RouteSpec, Route> {
     return new Listing(() => readRoutes(inner, filter));
   }
 
+  watch({ snapshot, ...filter }: Filter & WatchOptions = {}): AsyncIterableIterator<Change<Route>> {
+    const inner = openInternals(this.#netns);
+    checkFilter(filter, inner);
+    const { signal } = filter;
+    const what = watchedRoutes(
+      inner,
+      (read) => dumpRoutes(inner, { ...filter, signal: read }),
+      isWanted(filter),
+    );
+    return new Watch(inner, what, { snapshot, signal }, (route) => route);
+  }
+
   /** As `ip route` prints them, a line each. */
   async describe(filter: Filter = {}): Promise<string> {
     let text = '';
@@ -76,71 +78,6 @@ export class Routes implements Collection<RouteSpec, Route> {
       return Promise.reject(error);
     }
   }
-}
-
-/** A change of one route. A class and not an object of functions: hundreds of thousands may wait at a time. */
-class RouteChange implements Request<RouteRequest> {
-  readonly #inner: Internals;
-  readonly #mode: Mode;
-  readonly #checked: CheckedRoute;
-  readonly #item: RouteSpec;
-  readonly signal: AbortSignal | undefined;
-
-  constructor(inner: Internals, mode: Mode, item: RouteSpec, signal: AbortSignal | undefined) {
-    this.#inner = inner;
-    this.#mode = mode;
-    this.#checked = checkRoute(item);
-    this.#item = item;
-    this.signal = signal;
-    if (item.device !== undefined) checkLinkRef(item.device, inner, 'device');
-    if (item.nextHops === undefined) return;
-    for (const { device } of item.nextHops)
-      if (device !== undefined) checkLinkRef(device, inner, 'nextHops.device');
-  }
-
-  get codec() {
-    return codec;
-  }
-
-  get type(): number {
-    return this.#mode === 'delete' ? RTM.DELROUTE : RTM.NEWROUTE;
-  }
-
-  get name(): string {
-    return messageName(this.type);
-  }
-
-  get flags(): number {
-    return MODES[this.#mode];
-  }
-
-  subject(): string {
-    return `route to ${this.#item.destination} in ${this.#inner.subject}`;
-  }
-
-  prepare(ask: (request: Request) => Promise<Answer[]>): Promise<void> | undefined {
-    const { device, nextHops } = this.#item;
-    const devices = Devices.of(this.#inner);
-    if (nextHops === undefined) return devices.prepare(device, ask);
-    const refs = nextHops.map((hop) => hop.device);
-    return devices.prepareAll(refs, ask);
-  }
-
-  body(): RouteRequest {
-    return routeMessage(this.#mode, this.#checked, this.#item, Devices.of(this.#inner));
-  }
-
-  explain(error: NsnetError): NsnetError {
-    return explain(error);
-  }
-}
-
-function explain(error: NsnetError): NsnetError {
-  if (error.code === 'ENETUNREACH') {
-    return withDetails(error, { hint: 'The gateway is on no network of a link that is up' });
-  }
-  if (error.code === 'ENETDOWN') return withDetails(error, { hint: 'The device is down' });
-  return error;
 }
 
 function checkFilter(filter: Filter, inner: Internals): void {
@@ -164,46 +101,41 @@ function checkFilter(filter: Filter, inner: Internals): void {
   if (filter.table !== undefined && filter.table !== 'all') tableNumber(filter.table);
 }
 
-async function* readRoutes(inner: Internals, filter: Filter): AsyncGenerator<Route[]> {
-  const { signal, family, table = 'main', ...wanted } = filter;
+/** Whether a route is one of those that are meant. */
+function isWanted(filter: Filter) {
+  const { signal: _signal, family, table = 'main', ...wanted } = filter;
   const number = table === 'all' ? 0 : tableNumber(table);
-  const [links, dump] = await Promise.all([
-    dumpLinks(inner, signal),
-    dumpRoutes(inner, family, number, signal),
-  ]);
-  const nameOf = namesByIndex(links);
   const filtered = Object.values(wanted).some((value) => value !== undefined);
+  return (route: Route, message: RouteMessage) =>
+    // Kernels before 4.20 ignore the filter of a dump.
+    (number === 0 || (message.attributes.table ?? message.table) === number) &&
+    (family === undefined || route.family === family) &&
+    (!filtered || matches(route, wanted, message.attributes.oif));
+}
+
+async function* readRoutes(inner: Internals, filter: Filter): AsyncGenerator<Route[]> {
+  const [links, dump] = await Promise.all([dumpLinks(inner, filter.signal), dumpRoutes(inner, filter)]);
+  const nameOf = namesByIndex(links);
+  const wanted = isWanted(filter);
   function* routes(): Generator<Route> {
     for (const answer of dump.messages()) {
       const message = readAnswer(codec, answer);
-      // Kernels before 4.20 ignore the filter; and the families of multicast routing and MPLS are not ours.
-      if (number !== 0 && (message.attributes.table ?? message.table) !== number) continue;
       const route = routeOf(message, nameOf);
-      if (route && (!filtered || matches(route, wanted, message.attributes.oif))) yield route;
+      if (route && wanted(route, message)) yield route;
     }
   }
   yield* slices(routes());
 }
 
-async function dumpRoutes(inner: Internals, family: Family | undefined, table: number, signal?: AbortSignal) {
+async function dumpRoutes(inner: Internals, { family, table = 'main', signal }: Filter): Promise<Dump> {
+  const attributes = table === 'all' ? {} : { table: tableNumber(table) };
   const dump = (number: number) =>
     inner.route.dump({
       name: 'RTM_GETROUTE',
       type: RTM.GETROUTE,
       flags: 0,
       codec,
-      body: {
-        family: number,
-        dstLen: 0,
-        srcLen: 0,
-        tos: 0,
-        table: 0,
-        protocol: 0,
-        scope: 0,
-        type: 0,
-        flags: 0,
-        attributes: table === 0 ? {} : { table },
-      },
+      body: { family: number, attributes },
       subject: inner.subject,
       signal,
     });

@@ -1,0 +1,165 @@
+import { type Address, addressOf } from '../links/addresses.js';
+import { infoOf } from '../links/info.js';
+import { dumpLinks } from '../links/read.js';
+import type { LinkInfo } from '../links/types.js';
+import type { Internals } from '../namespaces/network.js';
+import { readAnswer } from '../netlink/answer.js';
+import type { Dump } from '../netlink/connection.js';
+import type { Answer } from '../netlink/request.js';
+import { type AddressMessage, address as addressCodec } from '../rtnetlink/address.js';
+import { IFF, RTM, RTNLGRP } from '../rtnetlink/constants.js';
+import { type LinkMessage, link as linkCodec } from '../rtnetlink/link.js';
+import { type RouteMessage, route as routeCodec } from '../rtnetlink/route.js';
+import { type Route, routeOf } from './route.js';
+import type { Watched } from './watch.js';
+
+/** Links by index, kept up to date by RTM_NEWLINK and RTM_DELLINK. */
+class KnownLinks {
+  readonly #messages = new Map<number, LinkMessage>();
+  readonly nameOf = (index: number) => this.#messages.get(index)?.attributes.ifname;
+
+  async read(inner: Internals, signal?: AbortSignal): Promise<Map<number, LinkMessage>> {
+    const messages = await dumpLinks(inner, signal);
+    this.#messages.clear();
+    for (const message of messages) this.#messages.set(message.index, message);
+    return this.#messages;
+  }
+
+  /** What it was before, and is now; undefined for messages of other families (AF_BRIDGE). */
+  apply(answer: Answer): { index: number; before?: LinkMessage; after?: LinkMessage } | undefined {
+    const after = readAnswer(linkCodec, answer);
+    if (after.family !== 0) return undefined;
+    const before = this.#messages.get(after.index);
+    if (answer.type === RTM.NEWLINK) this.#messages.set(after.index, after);
+    else this.#messages.delete(after.index);
+    return { index: after.index, before, ...(answer.type === RTM.NEWLINK && { after }) };
+  }
+}
+
+function isLink({ type }: Answer): boolean {
+  return type === RTM.NEWLINK || type === RTM.DELLINK;
+}
+
+/** The links of a namespace: their data are compared, and objects made of them when they are told. */
+export function watchedLinks(inner: Internals, wanted: (info: LinkInfo) => boolean): Watched<LinkInfo> {
+  const links = new KnownLinks();
+  const enter = (current: Map<string, LinkInfo>, index: number, message: LinkMessage) => {
+    const info = infoOf(message, links.nameOf);
+    if (wanted(info)) current.set(String(index), info);
+    else current.delete(String(index));
+  };
+  return {
+    groups: [RTNLGRP.LINK],
+    async read(signal) {
+      const current = new Map<string, LinkInfo>();
+      for (const [index, message] of await links.read(inner, signal)) enter(current, index, message);
+      return current;
+    },
+    apply({ messages }, current) {
+      const touched = new Set<string>();
+      for (const answer of messages.filter(isLink)) {
+        const change = links.apply(answer);
+        if (!change) continue;
+        touched.add(String(change.index));
+        if (change.after) enter(current, change.index, change.after);
+        else current.delete(String(change.index));
+      }
+      return touched;
+    },
+  };
+}
+
+/** Whether a change of a link can have changed routes or the names that are shown, of which the kernel is silent. */
+function movesOthers({ before, after }: NonNullable<ReturnType<KnownLinks['apply']>>): boolean {
+  if (!before || !after) return before !== undefined;
+  return (
+    before.attributes.ifname !== after.attributes.ifname ||
+    ((before.flags ^ after.flags) & (IFF.UP | IFF.LOWER_UP)) !== 0
+  );
+}
+
+interface Table<M, T> {
+  groups: readonly number[];
+  dump(signal?: AbortSignal): Promise<Dump>;
+  decode(answer: Answer): M;
+  added: number;
+  removed: number;
+  /** Messages after which things may be gone of which the kernel says nothing. */
+  silencing?: number;
+  key(message: M): string;
+  value(message: M, nameOf: (index: number) => string | undefined): T | undefined;
+  wanted(value: T, message: M): boolean;
+}
+
+function watchedTable<M, T>(inner: Internals, table: Table<M, T>): Watched<T> {
+  const links = new KnownLinks();
+  const enter = (current: Map<string, T>, message: M) => {
+    const value = table.value(message, links.nameOf);
+    if (value !== undefined && table.wanted(value, message)) current.set(table.key(message), value);
+    else current.delete(table.key(message));
+  };
+  return {
+    groups: [RTNLGRP.LINK, ...table.groups],
+    async read(signal) {
+      await links.read(inner, signal);
+      const current = new Map<string, T>();
+      for (const answer of (await table.dump(signal)).messages()) enter(current, table.decode(answer));
+      return current;
+    },
+    apply({ messages }, current) {
+      const touched = new Set<string>();
+      for (const answer of messages) {
+        if (isLink(answer)) {
+          const change = links.apply(answer);
+          if (change && movesOthers(change)) return undefined;
+        } else if (answer.type === table.silencing) {
+          return undefined;
+        } else if (answer.type === table.added || answer.type === table.removed) {
+          const message = table.decode(answer);
+          touched.add(table.key(message));
+          if (answer.type === table.added) enter(current, message);
+          else current.delete(table.key(message));
+        }
+      }
+      return touched;
+    },
+  };
+}
+
+export function watchedAddresses(
+  inner: Internals,
+  dump: (signal?: AbortSignal) => Promise<Dump>,
+  wanted: (address: Address, message: AddressMessage) => boolean,
+): Watched<Address> {
+  return watchedTable(inner, {
+    groups: [RTNLGRP.IPV4_IFADDR, RTNLGRP.IPV6_IFADDR],
+    dump,
+    decode: (answer) => readAnswer(addressCodec, answer),
+    added: RTM.NEWADDR,
+    removed: RTM.DELADDR,
+    key: ({ index, family, prefixlen, attributes: { local, address } }) =>
+      [index, family, prefixlen, local ?? address, address].join(' '),
+    value: (message, nameOf) => addressOf(message, nameOf(message.index) ?? String(message.index)),
+    wanted,
+  });
+}
+
+export function watchedRoutes(
+  inner: Internals,
+  dump: (signal?: AbortSignal) => Promise<Dump>,
+  wanted: (route: Route, message: RouteMessage) => boolean,
+): Watched<Route> {
+  return watchedTable(inner, {
+    groups: [RTNLGRP.IPV4_ROUTE, RTNLGRP.IPV6_ROUTE, RTNLGRP.IPV4_IFADDR],
+    dump,
+    decode: (answer) => readAnswer(routeCodec, answer),
+    added: RTM.NEWROUTE,
+    removed: RTM.DELROUTE,
+    silencing: RTM.DELADDR,
+    // Of IPv6 several ways to one destination are routes of their own.
+    key: ({ family, dstLen, tos, table, attributes: { dst, priority, gateway, oif, table: wide } }) =>
+      [family, dst, dstLen, tos, wide ?? table, priority, ...(family === 10 ? [gateway, oif] : [])].join(' '),
+    value: (message, nameOf) => routeOf(message, nameOf),
+    wanted,
+  });
+}
