@@ -23,7 +23,9 @@ export class Bytes {
 
   /** A copy, which shares no memory with this. */
   copy(offset: number, length: number): Uint8Array {
-    return Uint8Array.prototype.slice.call(this.array, offset, offset + length);
+    const copy = new Uint8Array(length);
+    copy.set(this.array.subarray(offset, offset + length));
+    return copy;
   }
 
   /** The UTF-8 from one offset to another. */

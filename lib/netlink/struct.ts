@@ -15,15 +15,18 @@ export interface StructCodec<T, I> extends Codec<T, I> {
 /**
  * A C struct, its fields in the order of memory: `struct((is) => ({ family: is.u8(), type: is.gap(1).u16() }))`.
  * Fields that are left out are written as zero. Newer kernels append to structs: a longer one is read too, and its
- * tail let go.
+ * tail let go. C's compilers round the length of a struct up: `tail` is by how much.
  *
  * The literal is the table. It is run once to note the fields, and then for each struct that is read, so that all of
  * them are of one hidden class: objects made key by key take ten times as long.
  */
-export function struct<T extends object>(fields: (is: FieldTypes) => T): StructCodec<T, Partial<T>> {
+export function struct<T extends object>(
+  fields: (is: FieldTypes) => T,
+  tail = 0,
+): StructCodec<T, Partial<T>> {
   const recorder = new FieldRecorder();
   const names = Object.keys(fields(recorder));
-  const { length } = recorder;
+  const length = recorder.length + tail;
   const byName = new Map(names.map((name, i) => [name, recorder.fields[i]!]));
   const reader = new FieldReader();
 

@@ -39,11 +39,14 @@ export const linkStats64 = grown(
 );
 
 /** struct rtnl_link_ifmap: where the card lies in memory, of ISA's days. */
-export const linkMap = struct((is) => ({
-  memStart: is.u64(),
-  memEnd: is.u64(),
-  baseAddr: is.u64(),
-  irq: is.u16(),
-  dma: is.u8(),
-  port: is.u8(),
-}));
+export const linkMap = struct(
+  (is) => ({
+    memStart: is.u64(),
+    memEnd: is.u64(),
+    baseAddr: is.u64(),
+    irq: is.u16(),
+    dma: is.u8(),
+    port: is.u8(),
+  }),
+  4,
+);
