@@ -2,8 +2,8 @@ import { systemError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { type NativeWatch, native } from '../syscalls/native.js';
 import { answerOf } from './batch.js';
-import { Bytes } from './bytes.js';
-import { NETLINK_OPTION, NLMSG } from './constants.js';
+import { Bytes, littleEndian } from './bytes.js';
+import { AF, NETLINK_OPTION, NLMSG } from './constants.js';
 import { framesOf } from './frames.js';
 import type { Answer } from './request.js';
 
@@ -16,6 +16,10 @@ const MSG_TRUNC = 0x20;
 /** Asked for; the kernel gives what it allows. */
 const RECEIVE_BUFFER = 1024 * 1024;
 const DATAGRAMS = 64;
+
+/** struct sockaddr_nl without port or groups. */
+const KERNEL_CHOOSES = new Uint8Array(12);
+new DataView(KERNEL_CHOOSES.buffer).setUint16(0, AF.NETLINK, littleEndian);
 
 function int(value: number): Uint8Array {
   return new Uint8Array(new Int32Array([value]).buffer);
@@ -39,6 +43,9 @@ export class Monitor {
   constructor(fd: Fd, groups: readonly number[]) {
     this.#fd = fd;
     native().setsockopt(fd.native, SOL_SOCKET, SO_RCVBUF, int(RECEIVE_BUFFER));
+    // A socket without a port of its own hears nothing: it has the kernel's port, 0, whose own messages pass it by.
+    const bound = native().bind(fd.native, KERNEL_CHOOSES);
+    if (bound < 0) throw systemError(bound, 'bind');
     for (const group of groups) {
       const joined = native().setsockopt(fd.native, SOL_NETLINK, NETLINK_OPTION.ADD_MEMBERSHIP, int(group));
       if (joined < 0) throw systemError(joined, 'setsockopt');

@@ -5,7 +5,7 @@ import { type Codec, codec, fixed, MAX_PAYLOAD } from './codec.js';
 export const u8: Codec<number> = fixed(
   1,
   (bytes, offset, value, name) => {
-    if ((value & 0xff) !== value) checkInteger(name, value, 0, 0xff);
+    if (typeof value !== 'number' || (value & 0xff) !== value) checkInteger(name, value, 0, 0xff);
     bytes.array[offset] = value;
     return offset + 1;
   },
@@ -16,7 +16,7 @@ function u16In(little: boolean): Codec<number> {
   return fixed(
     2,
     (bytes, offset, value, name) => {
-      if ((value & 0xffff) !== value) checkInteger(name, value, 0, 0xffff);
+      if (typeof value !== 'number' || (value & 0xffff) !== value) checkInteger(name, value, 0, 0xffff);
       bytes.view.setUint16(offset, value, little);
       return offset + 2;
     },
@@ -28,7 +28,7 @@ function u32In(little: boolean): Codec<number> {
   return fixed(
     4,
     (bytes, offset, value, name) => {
-      if (value >>> 0 !== value) checkInteger(name, value, 0, 0xffffffff);
+      if (typeof value !== 'number' || value >>> 0 !== value) checkInteger(name, value, 0, 0xffffffff);
       bytes.view.setUint32(offset, value, little);
       return offset + 4;
     },
@@ -44,7 +44,8 @@ export const be32 = u32In(false);
 export const s32: Codec<number> = fixed(
   4,
   (bytes, offset, value, name) => {
-    if ((value | 0) !== value) checkInteger(name, value, -0x80000000, 0x7fffffff);
+    if (typeof value !== 'number' || (value | 0) !== value)
+      checkInteger(name, value, -0x80000000, 0x7fffffff);
     bytes.view.setInt32(offset, value, littleEndian);
     return offset + 4;
   },
@@ -101,10 +102,14 @@ export const counter: Codec<number, number | bigint> = fixed(8, u64.write, (byte
 export const uint: Codec<number | bigint> = codec({
   min: 4,
   max: 8,
-  size: (value) => (value <= 0xffffffff ? 4 : 8),
+  size: (value, name) => {
+    if (typeof value !== 'number' && typeof value !== 'bigint')
+      throw invalidType(name, 'a number or bigint', value);
+    return value <= 0xffffffff ? 4 : 8;
+  },
   write: (bytes, offset, value, name) =>
-    typeof value === 'number' && value <= 0xffffffff
-      ? u32.write(bytes, offset, value, name)
+    value <= 0xffffffff
+      ? u32.write(bytes, offset, Number(value), name)
       : u64.write(bytes, offset, value, name),
   read: (bytes, offset, length) => {
     if (length === 4) return u32.read(bytes, offset, 4);
