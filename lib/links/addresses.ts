@@ -105,7 +105,6 @@ function body(index: number, spec: Spec): AddressRequest {
   return {
     family: familyNumber(cidr.family),
     prefixlen: (peer ?? cidr).prefix,
-    flags: 0,
     scope,
     index,
     attributes: {

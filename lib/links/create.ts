@@ -97,7 +97,7 @@ async function tryToMake(end: End, linkinfo: object, others: End[]): Promise<voi
         linkinfo: linkinfo as never,
         ...(master != null && { master: devices.index(master) }),
       };
-      return { family: 0, type: 0, index: 0, flags, change: flags, attributes };
+      return { flags, change: flags, attributes };
     },
     subject: [end, ...others].map(subjectOf).join(' and '),
     explain: explainLink,
@@ -139,31 +139,29 @@ async function someDying(ends: End[]): Promise<boolean> {
   return false;
 }
 
-/** What a link cannot be made with: master and up (of a far end), alias, alternative names, addresses. */
+/**
+ * What a link cannot be made with: alias, alternative names, addresses; of a veth's far end, which cannot go up before
+ * the near end is there (ENOTCONN), also its master and its state.
+ */
 export async function finishLink(end: End, near: boolean): Promise<void> {
   const { inner, options } = end;
-  const { alias, altNames, addresses, master, up, signal } = options;
+  const { alias, altNames = [], addresses = [], master, up, signal } = options;
+  const changes = alias !== undefined || (!near && (master != null || up));
+  await all([...(changes ? [change(end, near)] : []), ...(changes || !end.message ? [find(end)] : [])]);
+  if (altNames.length === 0 && addresses.length === 0) return;
+  const { index } = end.message as LinkMessage;
   const subject = subjectOf(end);
-  const work: Promise<unknown>[] = [];
-  const devices = Devices.of(inner);
-  if (!near && !end.message) work.push(setByName(end, devices));
-  if (near ? alias !== undefined : end.message && (alias !== undefined || master != null || up)) {
-    work.push(setByIndex(end, devices, near));
-  }
-  if (!end.message) {
-    await all(work);
-    work.length = 0;
-  }
-  const index = (end.message as unknown as LinkMessage).index;
-  if (altNames?.length)
-    work.push(inner.route.request({ ...altNamesRequest('add', inner, index, altNames, subject), signal }));
-  for (const address of addresses ?? []) {
+  const work: Promise<unknown>[] = addresses.map((address) => {
     const spec = typeof address === 'string' ? { address } : address;
-    work.push(inner.route.request({ ...addressRequest('add', () => index, spec, subject), signal }));
+    return inner.route.run({ ...addressRequest('add', () => index, spec, subject), signal });
+  });
+  if (altNames.length > 0) {
+    work.push(
+      inner.route.run({ ...altNamesRequest('add', inner, index, altNames, subject), signal }),
+      find(end),
+    );
   }
   await all(work);
-  // What was read when it was made is not what it is now.
-  if (work.length > 0 || !near) await find(end);
 }
 
 /** Waits for all, so that nothing is under way any more when the first error is thrown. */
@@ -171,48 +169,31 @@ async function all(work: Promise<unknown>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
 }
 
-function change(
-  { inner, options, name }: End,
-  devices: Devices,
-  near: boolean,
-  index: number,
-): Promise<unknown> {
+/** By name, so that it can travel together with the look that finds the index. */
+function change(end: End, near: boolean): Promise<unknown> {
+  const { inner, name, options } = end;
   const { alias, master, up, signal } = options;
+  const devices = Devices.of(inner);
   const flags = up && !near ? IFF.UP : 0;
-  return inner.route.request({
+  return inner.route.run({
     name: 'RTM_SETLINK',
     type: RTM.SETLINK,
     flags: 0,
     codec,
     prepare: near ? undefined : (ask) => devices.prepare(master, ask),
     body: () => ({
-      family: 0,
-      type: 0,
-      index,
       flags,
       change: flags,
       attributes: {
-        ...(index === 0 && { ifname: name }),
+        ifname: name,
         ...(alias !== undefined && { ifalias: alias }),
         ...(!near && master != null && { master: devices.index(master) }),
       },
     }),
-    subject: `link '${name}' in ${inner.subject}`,
+    subject: subjectOf(end),
     explain: explainLink,
     signal,
   });
-}
-
-/** The far end, in the same send as the look at it. */
-async function setByName(end: End, devices: Devices): Promise<void> {
-  const { alias, master, up } = end.options;
-  const changed = alias !== undefined || master != null || up ? change(end, devices, false, 0) : undefined;
-  const found = find(end);
-  await all([changed, found].filter((promise) => promise !== undefined));
-}
-
-function setByIndex(end: End, devices: Devices, near: boolean): Promise<unknown> {
-  return change(end, devices, near, (end.message as LinkMessage).index);
 }
 
 /** Makes something, and unmakes it if what follows fails or is aborted. */

@@ -33,10 +33,7 @@ export function getLinkRequest(ref: string | number, subject: string): Request<L
     type: RTM.GETLINK,
     flags: 0,
     codec,
-    body:
-      typeof ref === 'number'
-        ? { family: 0, type: 0, index: ref, flags: 0, change: 0, attributes }
-        : { family: 0, type: 0, index: 0, flags: 0, change: 0, attributes: { ...byName, ...attributes } },
+    body: typeof ref === 'number' ? { index: ref, attributes } : { attributes: { ...byName, ...attributes } },
     subject: `link ${typeof ref === 'number' ? ref : `'${ref}'`} in ${subject}`,
   };
 }

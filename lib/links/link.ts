@@ -277,7 +277,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
       body: () => {
         const content = typeof attributes === 'function' ? attributes() : attributes;
         if (content.ifname !== undefined || moves) forgetNames(inner);
-        return { family: 0, type: 0, index, flags, change, attributes: content };
+        return { index, flags, change, attributes: content };
       },
       subject,
       prepare,
@@ -341,7 +341,7 @@ export function deleteLinkRequest(inner: Internals, index: number, subject: stri
     codec,
     body: () => {
       forgetNames(inner);
-      return { family: 0, type: 0, index, flags: 0, change: 0 };
+      return { index };
     },
     subject,
     explain: explainLink,

@@ -38,7 +38,7 @@ export async function dumpLinks(
     type: RTM.GETLINK,
     flags: 0,
     codec,
-    body: { family: 0, type: 0, index: 0, flags: 0, change: 0, attributes },
+    body: { attributes },
     subject: inner.subject,
     signal,
   });

@@ -26,7 +26,8 @@ export async function waitUntilReady(inner: Internals, link: Link, signal?: Abor
 async function isReady(inner: Internals, { index, subject }: Link, signal?: AbortSignal): Promise<boolean> {
   const found = linkAnswer(await inner.route.request({ ...getLinkRequest(index, inner.subject), signal }));
   if (!(found.flags & IFF.LOWER_UP) || !(found.flags & IFF.UP)) return false;
-  const body = { family: 0, prefixlen: 0, flags: 0, scope: 0, index };
+  // Filtered by the kernel, under strict checking.
+  const body = { index };
   const dump = await inner.route.dump({
     name: 'RTM_GETADDR',
     type: RTM.GETADDR,

@@ -34,16 +34,8 @@ export class Veth extends Link<'veth'> {
     const together = a.inner.id === b.inner.id;
     if (together && a.name === b.name)
       throw invalidValue('otherEnd.name', 'another name than the first end has', b.name);
-    // The first end can only go up together with its master once the second is there, which it is by then.
     const place = together ? {} : { netNsFd: b.inner.fd.number };
-    const peer = {
-      family: 0,
-      type: 0,
-      index: 0,
-      flags: 0,
-      change: 0,
-      attributes: { ...attributesOf(b), ...place },
-    };
+    const peer = { attributes: { ...attributesOf(b), ...place } };
     const work = makeOrUndo(
       a,
       () => makeLink(a, { kind: 'veth', data: { peer } }, [b]),

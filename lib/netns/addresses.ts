@@ -122,7 +122,7 @@ export function dumpAddresses(inner: Internals, family: Family | undefined, sign
     type: RTM.GETADDR,
     flags: 0,
     codec,
-    body: { family: family ? familyNumber(family) : 0, prefixlen: 0, flags: 0, scope: 0, index: 0 },
+    body: { family: family ? familyNumber(family) : 0 },
     subject: inner.subject,
     signal,
   });
