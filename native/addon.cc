@@ -19,6 +19,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nsnet::InitNetlink(env, exports);
   nsnet::InitPoll(env, exports);
   nsnet::InitProcess(env, exports);
+  nsnet::InitProbe(env, exports);
   return exports;
 }
 

@@ -32,6 +32,7 @@ export interface Native {
   forceOwnMemory(force: boolean): void;
   forceTemporaryFile(force: boolean): void;
   memoryIsShared(): Promise<boolean>;
+  probeCalls(ownMemory: boolean, names: readonly string[]): Promise<number[] | Failure>;
 
   unshare(
     where: Entries,
