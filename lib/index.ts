@@ -23,5 +23,5 @@ export { Netns } from './netns/netns.js';
 export type { Route, RouteSpec } from './netns/route.js';
 export type { Routes } from './netns/routes.js';
 export type { Change, WatchOptions } from './netns/watch.js';
-export type { PingOptions, PingRun } from './sockets/ping.js';
+export type { Echo, PingOptions, PingRun, PingSummary } from './sockets/ping.js';
 export { NsnetError } from './syscalls/errors.js';
