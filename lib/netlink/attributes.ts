@@ -157,10 +157,14 @@ export function siblings(
 ): Values {
   if (selected === undefined || selected.above || known[selected.by] !== undefined) return known;
   const sibling = fields.get(selected.by);
-  for (let at = start; sibling?.layout && at < end; ) {
+  if (sibling?.layout === undefined) return known;
+  const { type, layout } = sibling;
+  for (let at = start; at < end; ) {
     const size = attributeLength(bytes, at, end);
-    if ((attributeType(bytes, at) & NLA_TYPE_MASK) === sibling.type) {
-      return { [selected.by]: sibling.layout.read(bytes, at + NLA_HDRLEN, size - NLA_HDRLEN) };
+    const payload = size - NLA_HDRLEN;
+    const fits = payload >= layout.min && payload <= layout.max;
+    if (fits && (attributeType(bytes, at) & NLA_TYPE_MASK) === type) {
+      return { [selected.by]: layout.read(bytes, at + NLA_HDRLEN, payload) };
     }
     at = afterAttribute(at, size);
   }

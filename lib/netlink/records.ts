@@ -33,7 +33,7 @@ export function records<T, I>(element: MessageCodec<T, I>): Codec<T[], readonly 
       const end = offset + total;
       for (let at = offset; at < end; ) {
         const length = end - at < 2 ? 0 : bytes.view.getUint16(at, littleEndian);
-        if (length < element.min || length > end - at) {
+        if (length < element.min || length < 2 || length > end - at) {
           throw garbled(`A record claims ${length} bytes where ${end - at} are left`);
         }
         items.push(element.read(bytes, at, length));

@@ -157,6 +157,15 @@ describe('an attribute laid out by another', () => {
     expect(() => encode(table, { kind: 'other', data: 7 })).toThrow(WRONG_TYPE);
   });
 
+  test('is bytes where what it is laid out by is cut short', () => {
+    const codec = attributes({ data: [1, select('kind', { 7: string })], kind: [2, u32] });
+    const content = bytes(attribute(1, 0x61, 0), attribute(2, 7));
+    expect(decode(codec, content)).toStrictEqual({
+      data: Uint8Array.of(0x61, 0),
+      unknown: [{ type: 2, value: Uint8Array.of(7) }],
+    });
+  });
+
   test('may be given as bytes', () => {
     expect(roundTrip(table, { kind: 'number', data: Uint8Array.of(7, 0, 0, 0) })).toStrictEqual({
       kind: 'number',

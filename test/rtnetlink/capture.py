@@ -28,7 +28,7 @@ link add br0 index 12 address 02:00:00:00:00:0c type bridge ageing_time 20000 st
 link set veth-a master br0
 link property add dev veth-a altname cable altname another-name
 link set veth-b alias uplink mtu 1400
-link add vx0 index 13 address 02:00:00:00:00:0d type vxlan id 42 local 192.168.1.1 dstport 4789 nolearning ttl 5
+?link add vx0 index 13 address 02:00:00:00:00:0d type vxlan id 42 local 192.168.1.1 dstport 4789 nolearning ttl 5
 ?link add mv0 index 14 address 02:00:00:00:00:0e link veth-b type macvlan mode bridge
 ?link add vl0 index 15 address 02:00:00:00:00:0f link veth-b type vlan id 7 egress-qos-map 1:2 3:4
 link set br0 up
@@ -68,7 +68,7 @@ link set eth0 master docker0
 link set eth0 type bridge_slave hairpin on isolated on
 link set eth0 nomaster
 link property add dev eth0 altname cable
-link add vx0 type vxlan id 42 local 192.168.1.1 remote 192.168.1.2 dstport 4789 nolearning
+?link add vx0 type vxlan id 42 local 192.168.1.1 remote 192.168.1.2 dstport 4789 nolearning
 link set docker0 up
 addr add 192.168.1.1/24 dev docker0
 addr add 172.17.0.1/16 brd + dev docker0

@@ -35,3 +35,9 @@ export function read<T>(golden: Golden): T {
   const frame = frameOf(golden);
   return readFrame(codecOf(frame.type), new Bytes(golden.content), frame) as T;
 }
+
+/** Whether a decoded message holds, at any depth, attributes that no table knows. */
+export function hasUnknown(value: unknown): boolean {
+  if (value === null || typeof value !== 'object' || value instanceof Uint8Array) return false;
+  return 'unknown' in value || Object.values(value).some(hasUnknown);
+}
