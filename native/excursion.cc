@@ -318,9 +318,8 @@ int Excursion::Run(const Where& where, Program& program, bool move) {
   const int prefix = joins + (own_memory && joins > 0 ? 1 : 0);
   if (steps->count + prefix > NSNET_MAX_STEPS) return -E2BIG;
   // The rule of excursion.h, kept here too whatever TypeScript asks for.
-  if (!own_memory && where.EntersForeignUser()) return -EPERM;
   for (const auto& entry : where.entries) {
-    if (!own_memory && (entry.type == CLONE_NEWPID || entry.type == CLONE_NEWTIME)) return -EPERM;
+    if (!own_memory && entry.type & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME)) return -EPERM;
   }
   // The joins come first; results that later steps name move with them.
   memmove(steps->steps + prefix, steps->steps, sizeof(nsnet_step) * steps->count);

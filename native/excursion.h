@@ -2,9 +2,9 @@
 //
 // A transient clone (CLONE_VM|CLONE_VFORK|CLONE_FILES) is its own thread group, so it may join and make namespaces;
 // it opens descriptors straight into this process's table, and exits. Since it shares this process's memory, whoever
-// may ptrace it there could read and write that memory (the pattern of CVE-2016-9962): it never enters a pid
-// namespace, and no user namespace but the one this process made and in which no foreign code runs. Everything else
-// is entered by the stub, which has memory of its own.
+// may ptrace it there could read and write that memory (the pattern of CVE-2016-9962): it never enters a user
+// namespace or a pid namespace. Those are entered by the stub, which has memory of its own. What the clone may do is
+// make a new user namespace, in which nobody is yet.
 #ifndef NSNET_EXCURSION_H_
 #define NSNET_EXCURSION_H_
 

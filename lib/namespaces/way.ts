@@ -18,10 +18,10 @@ function isOwn(fd: Fd, type: 'net' | 'user'): boolean {
 /**
  * How this process gets into a network namespace, which is decided by what it may do:
  * - it is there already: no excursion;
- * - it has CAP_SYS_ADMIN: it joins the network namespace alone and keeps its own user namespace, so that nobody
- *   inside can trace the clone;
- * - else it joins the owning user namespace first. By a clone that shares its memory only if that namespace is the
- *   one it made, in which no foreign code runs; by the stub for any other.
+ * - it has CAP_SYS_ADMIN: a clone joins the network namespace alone and keeps its user namespace, so that nobody
+ *   inside can trace it;
+ * - else it joins the owning user namespace first, where whoever is inside could trace it: by the stub, whose memory
+ *   is not Node's.
  */
 export function wayInto(fd: Fd): Way {
   if (isOwn(fd, 'net')) return { inside: HERE };
@@ -32,5 +32,5 @@ export function wayInto(fd: Fd): Way {
   const owner = new Fd(related);
   if (isOwn(owner, 'user')) return { inside: alone, owner };
   const entries = [owner.native, CLONE.user, fd.native, CLONE.net];
-  return { inside: { entries, ownMemory: !native().isSharedUser(owner.native) }, owner };
+  return { inside: { entries, ownMemory: true }, owner };
 }

@@ -101,11 +101,10 @@ async function ownerOf(user: Namespace | undefined): Promise<Owner> {
     if (pins) return nothing;
     if (user !== undefined) throw ownerNeedsPrivileges();
     const shared = await sharedUserNamespace();
-    return { entries: [shared.native, CLONE.user], ownMemory: false, pins, close: () => shared.close() };
+    return { entries: [shared.native, CLONE.user], ownMemory: true, pins, close: () => shared.close() };
   }
   const held = Fd.duplicate(user.fd);
-  const ownMemory = !native().isSharedUser(held.native);
-  return { entries: [held.native, CLONE.user], ownMemory, pins, close: () => held.close() };
+  return { entries: [held.native, CLONE.user], ownMemory: true, pins, close: () => held.close() };
 }
 
 function ownerNeedsPrivileges(): NsnetError {

@@ -34,8 +34,8 @@ function maySetAdmin(): boolean {
 
 /**
  * Runs a call inside. The descriptors are duplicated for as long as it takes, so closing them meanwhile is harmless.
- * A user namespace is joined first by those without CAP_SYS_ADMIN and last by those who have it, and, unless it is
- * the one this process made for itself, by the stub, whose memory is not ours.
+ * A user namespace is joined first by those without CAP_SYS_ADMIN and last by those who have it, and by the stub,
+ * whose memory is not ours.
  */
 export async function within<T>(options: Options, work: (inside: Inside) => Promise<T>): Promise<T> {
   checkObject('options', options);
@@ -54,9 +54,8 @@ export async function within<T>(options: Options, work: (inside: Inside) => Prom
     };
     const user = join('user');
     const rest = TYPES.filter((type) => type !== 'user').flatMap(join);
-    const foreign = held.length > 0 && user.length > 0 && !native().isSharedUser((held[0] as Fd).native);
     const entries = maySetAdmin() ? [...rest, ...user] : [...user, ...rest];
-    return await work({ entries, ownMemory: foreign || inside.time !== undefined });
+    return await work({ entries, ownMemory: inside.user !== undefined || inside.time !== undefined });
   } finally {
     await Promise.all(held.map((fd) => fd.close()));
   }
