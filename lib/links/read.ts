@@ -43,8 +43,8 @@ export async function dumpLinks(
     signal,
   });
   const messages: LinkMessage[] = [];
-  for (const answer of dump.messages()) {
-    if (answer.type === RTM.NEWLINK) messages.push(readAnswer(codec, answer));
+  for await (const slice of slices(dump.messages())) {
+    for (const answer of slice) if (answer.type === RTM.NEWLINK) messages.push(readAnswer(codec, answer));
   }
   return messages;
 }

@@ -62,8 +62,9 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
       return this.#way.inside;
     };
     const route = new Connection(
-      async () => routeSocket ?? (await openNetlink(inside(), NETLINK.ROUTE, subject).catch(refuse)),
+      () => openNetlink(inside(), NETLINK.ROUTE, subject).catch(refuse),
       subject,
+      routeSocket,
     );
     const refuse = (error: NsnetError) => {
       throw withDetails(error, { subject, ...enterHint(error) });

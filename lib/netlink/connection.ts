@@ -47,10 +47,13 @@ export class Connection {
   #idle: (() => void)[] = [];
   readonly #buffer = Batch.buffer();
 
-  /** `open` makes the socket, on first use. `subject` is for errors. */
-  constructor(open: () => Promise<Fd>, subject: string) {
+  /** `open` makes the socket, on first use, unless there is one already. `subject` is for errors. */
+  constructor(open: () => Promise<Fd>, subject: string, fd?: Fd) {
     this.#open = open;
     this.#subject = subject;
+    if (!fd) return;
+    this.#fd = fd;
+    this.#socket = Promise.resolve(fd);
   }
 
   /** What the kernel answered, apart from its ack; empty for most requests. */

@@ -28,5 +28,5 @@ export { multi, nested, padding, select, selectByHeader } from './table.js';
  */
 export function connect(fd: number, subject = 'a netlink socket'): Connection {
   const copy = configureNetlink(Fd.duplicate(fd));
-  return new Connection(async () => copy, subject);
+  return new Connection(async () => copy, subject, copy);
 }
