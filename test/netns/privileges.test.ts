@@ -1,0 +1,68 @@
+// The host's network in the hands of an ordinary user: it can be read, and what is refused says why.
+import { Bridge, Namespace, Netns, NsnetError, Veth } from 'nsnet';
+import { describe, expect, test } from 'vitest';
+import { privileged } from '../support/privileges.js';
+import { expectState, stateOf } from './support/state.js';
+
+describe.skipIf(privileged)('without capabilities', () => {
+  test('this process’s own network can be read', async () => {
+    await using current = await Netns.current();
+    expect((await current.links.get('lo')).index).toBe(1);
+    expect((await current.links.list()).length).toBeGreaterThan(0);
+    expect(await current.links.describe()).toContain('lo');
+    await current.addresses.list();
+    await current.routes.list();
+    expect(await current.sysctl('net.ipv4.ip_forward')).toMatch(/^[01]$/);
+  });
+
+  const refused: [string, (current: Netns) => Promise<unknown>][] = [
+    ['a bridge', (netns) => Bridge.create({ netns, name: 'nst-no' })],
+    ['a cable', (netns) => Veth.create({ netns, name: 'nst-a' }, { netns, name: 'nst-b' })],
+    [
+      'a cable from a namespace of its own',
+      async (netns) => {
+        await using own = await Netns.create();
+        await Veth.create({ netns: own, name: 'nst-a' }, { netns, name: 'nst-b' });
+      },
+    ],
+    ['a change of a link', async (netns) => (await netns.links.get('lo')).set({ mtu: 1400 })],
+    ['setting a link down', async (netns) => (await netns.links.get('lo')).down()],
+    ['removing a link', async (netns) => (await netns.links.get('lo')).delete()],
+    ['an address', (netns) => netns.addresses.add({ device: 'lo', address: '10.99.99.1/32' })],
+    ['removing an address', (netns) => netns.addresses.delete({ device: 'lo', address: '127.0.0.1/8' })],
+    ['a route', (netns) => netns.routes.add({ destination: '10.99.99.0/24', device: 'lo' })],
+    ['removing a route', (netns) => netns.routes.delete({ destination: '10.99.99.0/24' })],
+    ['a sysctl', (netns) => netns.sysctl('net.ipv4.ip_forward', false)],
+    ['a new namespace without the user namespace', () => Namespace.create('net')],
+  ];
+
+  test.each(refused)('%s is refused, with what it would need', async (_title, work) => {
+    await using current = await Netns.current();
+    const before = await stateOf(current);
+    const error = await work(current).then(
+      () => undefined,
+      (reason) => reason,
+    );
+    expect(error).toBeInstanceOf(NsnetError);
+    expect(error.code).toMatch(/^E(PERM|ACCES)$/);
+    expect(error.message).toContain(error.hint);
+    expect(error.hint).toMatch(/CAP_|may be changed only by/);
+    await expectState(before, 'afterwards', current);
+  });
+
+  test('another’s process may not be looked into', async () => {
+    const error = await Netns.ofProcess(1).catch((reason) => reason);
+    expect(error).toBeInstanceOf(NsnetError);
+    expect(error).toMatchObject({ subject: 'process 1', code: expect.stringMatching(/^E(PERM|ACCES)$/) });
+  });
+});
+
+test('the error is shaped like Node’s own', async () => {
+  await using netns = await Netns.create();
+  const error = await netns.links.get('nothing').catch((reason) => reason);
+  expect(error).toBeInstanceOf(NsnetError);
+  expect(error).toBeInstanceOf(Error);
+  expect(error).toMatchObject({ name: 'NsnetError', code: 'ENODEV', errno: -19, syscall: 'RTM_GETLINK' });
+  expect(error.message).toMatch(/^ENODEV: /);
+  expect(error.message).toContain("link 'nothing' in an unnamed netns");
+});

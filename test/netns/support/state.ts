@@ -1,0 +1,73 @@
+// All that an operation could leave behind, to be compared before and after.
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Netns } from 'nsnet';
+import { expect } from 'vitest';
+import { added } from '../../support/inventory.js';
+
+// Made on first use, and kept.
+await (await Netns.create()).close();
+
+/** This process's descriptors, by what they are of; sockets and pipes without their numbers. */
+function descriptors(): string[] {
+  return readdirSync('/proc/self/fd')
+    .flatMap((fd) => {
+      try {
+        return [readlinkSync(`/proc/self/fd/${fd}`)];
+      } catch {
+        return [];
+      }
+    })
+    .filter((target) => !/^\/proc\/\d+\/fd$/.test(target))
+    .sort();
+}
+
+function names(): string[] {
+  try {
+    return readdirSync('/run/netns').sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Mounts of names; that the directory itself becomes a mount is `ip netns add`'s way, and stays. */
+function mounts(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((target) => target.startsWith('/run/netns/'))
+    .sort();
+}
+
+/** What is there: descriptors, names, and links, addresses and routes of the given namespaces. */
+export async function stateOf(...namespaces: Netns[]) {
+  const inside = [];
+  for (const netns of namespaces) {
+    const links = await netns.links.list();
+    inside.push({
+      links: links.map(({ info: { state, flags, ...info } }) => info),
+      addresses: (await netns.addresses.list()).map(({ flags, ...address }) => address),
+      routes: await netns.routes.list({ table: 'all' }),
+    });
+  }
+  const listed = (await Netns.list()).map(({ name, id }) => ({ name, id }));
+  return { descriptors: descriptors(), names: names(), mounts: mounts(), listed, inside };
+}
+
+type State = Awaited<ReturnType<typeof stateOf>>;
+
+/** Waits a moment for it to be as before; what the kernel tears down in its own time takes some 50 ms. */
+export async function expectState(before: State, message: string, ...namespaces: Netns[]): Promise<void> {
+  const wanted = { ...before, descriptors: [] };
+  // Descriptors that are gone are no matter: their objects may have been collected only now.
+  const look = async () => {
+    const now = await stateOf(...namespaces);
+    return { ...now, descriptors: added(before.descriptors, now.descriptors) };
+  };
+  let now = await look();
+  for (let waited = 0; JSON.stringify(now) !== JSON.stringify(wanted) && waited < 1000; waited += 20) {
+    await sleep(20);
+    now = await look();
+  }
+  expect(now, message).toEqual(wanted);
+}
