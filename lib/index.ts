@@ -1,3 +1,4 @@
+export { type Check, type Diagnosis, doctor } from './doctor.js';
 export { Handle } from './handles/handle.js';
 export { type Call, Listing } from './handles/listing.js';
 export { Scope } from './handles/scope.js';

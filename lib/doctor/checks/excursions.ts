@@ -1,0 +1,49 @@
+// The two ways into another namespace: a clone that shares this process's memory, and the stub.
+import { whyRefused } from '../causes/index.js';
+import { type Check, direct, type Examine, refusal, told } from '../check.js';
+import { mountOf, mountsOf } from '../mountinfo.js';
+import type { Probes } from '../probes.js';
+
+/** Where a copy of the stub may lie if it cannot be in a memfd. */
+function directories(probe: Probes): string[] {
+  const runtime = probe.env('XDG_RUNTIME_DIR');
+  return [...new Set([...(runtime ? [runtime] : []), '/dev/shm', '/tmp', '/var/tmp'])];
+}
+
+export const memory: Examine = async (probe) => {
+  const ok = await probe.memoryIsShared();
+  const check = { name: 'shared memory', ok, required: false };
+  if (ok) return { ...check, found: 'a clone shares the memory of this process, as excursions need it' };
+  return {
+    ...check,
+    found: 'a clone gets memory of its own (emulation by QEMU or WSL 1): the stub does all, more slowly',
+    cure: 'Run it on a Linux kernel of its own: in a virtual machine, or WSL 2',
+  };
+};
+
+export const stub: Examine = async (probe): Promise<Check> => {
+  const memfd = (await probe.text('/proc/sys/vm/memfd_noexec')) ?? '0';
+  const name = 'stub';
+  const refused = refusal(await probe.stub());
+  if (!refused) {
+    const from = Number(memfd) >= 2 ? 'a file without a name, since vm.memfd_noexec is 2' : 'a memfd';
+    return { name, ok: true, found: `runs, from ${from}`, required: false };
+  }
+  const required = !(await probe.memoryIsShared()) || (!direct(probe) && !probe.dumpable());
+  const found = `does not run: ${told(refused)}`;
+  const places = directories(probe);
+  const mounts = await mountsOf(probe);
+  const noexec = places.filter((place) => mountOf(mounts, place)?.options.includes('noexec'));
+  if (Number(memfd) >= 2 || (await probe.calls()).get('memfd_create') === 'EPERM') {
+    const reason = Number(memfd) >= 2 ? 'vm.memfd_noexec is 2' : 'memfd_create is refused';
+    return {
+      name,
+      ok: false,
+      found: `${found}; ${reason}, and ${noexec.join(', ') || places.join(', ')} cannot hold programs`,
+      cure: `sudo sysctl -w vm.memfd_noexec=1, or a directory that can: XDG_RUNTIME_DIR=DIRECTORY, or mount -o remount,exec ${noexec[0] ?? places[0]}`,
+      required,
+    };
+  }
+  const { why, cure } = await whyRefused(probe, refused);
+  return { name, ok: false, found: `${found}; ${why}`, cure, required };
+};
