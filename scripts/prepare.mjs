@@ -15,9 +15,10 @@ const needs = {
   test: { tools: ['test'], build: all },
   bench: { tools: ['test'], build: all },
   kernels: { tools: ['test'], build: all },
-  sanitize: { tools: ['build', 'test', 'sanitize'], build: [] },
+  sanitize: { tools: ['build', 'test', 'sanitize'], build: all },
   package: { tools: ['build', 'package'], build: [provideLibrary] },
   lint: { tools: ['lint'], build: [] },
+  tidy: { tools: ['tidy'], build: [provideAddon] },
   typecheck: { tools: [], build: [] },
 };
 
