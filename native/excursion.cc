@@ -91,9 +91,9 @@ NSNET_BARE int StartStub(void* argument) {
   // No CLONE_FILES here: the table is the clone's own.
   for (int i = 0; i < start->kept_count; i++) nsnet_syscall(SYS_fcntl, start->kept[i], F_SETFD, 0, 0, 0, 0);
   nsnet_syscall(SYS_fcntl, start->socket, F_SETFD, 0, 0, 0, 0);
-  const int64_t result = nsnet_syscall(SYS_execveat, start->stub, reinterpret_cast<int64_t>(""),
-                                       reinterpret_cast<int64_t>(start->argv),
-                                       reinterpret_cast<int64_t>(start->envp), AT_EMPTY_PATH, 0);
+  const int64_t result =
+      nsnet_syscall(SYS_execveat, start->stub, reinterpret_cast<int64_t>(""), reinterpret_cast<int64_t>(start->argv),
+                    reinterpret_cast<int64_t>(start->envp), AT_EMPTY_PATH, 0);
   nsnet_syscall(SYS_exit, -result & 0xff, 0, 0, 0, 0, 0);
   return 0;
 }
@@ -360,7 +360,8 @@ int Excursion::RunShared(Program& program) {
   // Killed half-way: what it had opened is in our table.
   for (int i = 0; i < steps->count; i++) {
     auto& step = steps->steps[i];
-    if (step.done && step.result >= 0 && (step.flags & (NSNET_KEEP | NSNET_TEMPORARY))) close(static_cast<int>(step.result));
+    if (step.done && step.result >= 0 && (step.flags & (NSNET_KEEP | NSNET_TEMPORARY)))
+      close(static_cast<int>(step.result));
     step.result = -1;
   }
   return status < 0 ? status : -ECANCELED;

@@ -25,10 +25,10 @@ namespace nsnet {
 struct Argument {
   uint8_t kind;
   int64_t value;
-  Argument(int v) : kind(NSNET_VALUE), value(v) {}             // NOLINT: reads as the call it stands for
-  Argument(unsigned v) : kind(NSNET_VALUE), value(v) {}        // NOLINT
-  Argument(long v) : kind(NSNET_VALUE), value(v) {}            // NOLINT
-  Argument(unsigned long v) : kind(NSNET_VALUE), value(v) {}   // NOLINT
+  Argument(int v) : kind(NSNET_VALUE), value(v) {}            // NOLINT: reads as the call it stands for
+  Argument(unsigned v) : kind(NSNET_VALUE), value(v) {}       // NOLINT
+  Argument(long v) : kind(NSNET_VALUE), value(v) {}           // NOLINT
+  Argument(unsigned long v) : kind(NSNET_VALUE), value(v) {}  // NOLINT
   Argument(uint8_t k, int64_t v) : kind(k), value(v) {}
 };
 

@@ -176,9 +176,8 @@ Napi::Value WrapFd(Napi::Env env, UniqueFd fd) {
 std::shared_ptr<FdBox> UnwrapFd(const Napi::Value& value) {
   bool ours = false;
   void* data = nullptr;
-  const bool found = value.IsObject() &&
-                     napi_check_object_type_tag(value.Env(), value, &kFdTag, &ours) == napi_ok && ours &&
-                     napi_unwrap(value.Env(), value, &data) == napi_ok;
+  const bool found = value.IsObject() && napi_check_object_type_tag(value.Env(), value, &kFdTag, &ours) == napi_ok &&
+                     ours && napi_unwrap(value.Env(), value, &data) == napi_ok;
   if (!found) throw Napi::TypeError::New(value.Env(), "Expected a descriptor of nsnet's");
   return *static_cast<std::shared_ptr<FdBox>*>(data);
 }

@@ -10,8 +10,11 @@ namespace nsnet {
 
 namespace {
 
-// Most jobs wait for the kernel's rtnl lock, or hold it; more threads would only queue there.
-constexpr int kMaxThreads = 4;
+// Most jobs wait for the kernel's rtnl lock, or hold it; more threads would only queue there…
+constexpr int kThreads = 4;
+// …unless all of these have been stuck for a while, which must not stop what needs no such lock.
+constexpr int kMaxThreads = 32;
+constexpr auto kStuckTime = std::chrono::milliseconds(20);
 constexpr auto kIdleTime = std::chrono::milliseconds(250);
 // Then the rest of the event loop has its turn.
 constexpr auto kDeliveryTime = std::chrono::milliseconds(3);
@@ -25,10 +28,12 @@ ThreadPool& Threads() {
 
 void ThreadPool::Post(Task task) {
   std::lock_guard<std::mutex> lock(mutex_);
-  tasks_.push_back(std::move(task));
+  const auto now = std::chrono::steady_clock::now();
+  tasks_.push_back({std::move(task), now});
+  const bool stuck = now - tasks_.front().posted > kStuckTime;
   if (idle_ >= static_cast<int>(tasks_.size()))
     wake_.notify_one();
-  else if (threads_ < kMaxThreads)
+  else if (threads_ < (stuck ? kMaxThreads : kThreads))
     Start();
 }
 
@@ -47,7 +52,7 @@ void ThreadPool::Start() {
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (threads_ > 0) return;
   while (!tasks_.empty()) {
-    Task task = std::move(tasks_.front());
+    Task task = std::move(tasks_.front().run);
     tasks_.pop_front();
     mutex_.unlock();
     task();
@@ -69,7 +74,7 @@ void ThreadPool::Work() {
     const bool some = wake_.wait_for(lock, kIdleTime, [this] { return !tasks_.empty(); });
     idle_--;
     if (!some) break;
-    Task task = std::move(tasks_.front());
+    Task task = std::move(tasks_.front().run);
     tasks_.pop_front();
     lock.unlock();
     task();
@@ -127,8 +132,7 @@ void Environment::Init(Napi::Env env) {
   napi_unref_threadsafe_function(env, environment->function_);
   auto* held = new std::shared_ptr<Environment>(environment);
   napi_set_instance_data(
-      env, held, [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Environment>*>(data); },
-      nullptr);
+      env, held, [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<Environment>*>(data); }, nullptr);
   napi_add_env_cleanup_hook(
       env,
       [](void* data) {
@@ -208,9 +212,7 @@ Pending::Pending(Napi::Env env, std::shared_ptr<Environment> environment)
   environment_->Hold(env);
 }
 
-std::shared_ptr<Pending> Pending::New(Napi::Env env) {
-  return std::make_shared<Pending>(env, Environment::Of(env));
-}
+std::shared_ptr<Pending> Pending::New(Napi::Env env) { return std::make_shared<Pending>(env, Environment::Of(env)); }
 
 void Pending::Settle(Finish finish) {
   environment_->Call([self = shared_from_this(), finish = std::move(finish)](Napi::Env env) {

@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -27,9 +28,14 @@ class ThreadPool {
   void Work();
   void Start();
 
+  struct Posted {
+    Task run;
+    std::chrono::steady_clock::time_point posted;
+  };
+
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Task> tasks_;
+  std::deque<Posted> tasks_;
   int threads_ = 0;
   int idle_ = 0;
 };

@@ -31,8 +31,8 @@ namespace {
 // `inside` the shared namespace this user is 0 already.
 void MapSelf(Program* program, bool own_memory, bool inside) {
   const auto write = [program](const char* path, const std::string& text, uint8_t flags) {
-    const int file = program->Step(SYS_openat, flags | NSNET_TEMPORARY,
-                                   {AT_FDCWD, program->Text(path), O_WRONLY | O_CLOEXEC});
+    const int file =
+        program->Step(SYS_openat, flags | NSNET_TEMPORARY, {AT_FDCWD, program->Text(path), O_WRONLY | O_CLOEXEC});
     program->Step(SYS_write, flags, {Program::Result(file), program->Data(text.data(), text.size()), text.size()});
   };
   // The stub stopped being dumpable if it joined anything, and the files of a process that is not belong to the real
@@ -75,9 +75,8 @@ Finish Unshare(const Where& where, const UnshareRequest& request) {
   if (request.flags & CLONE_NEWUSER) MapSelf(&program, Excursion::UsesOwnMemory(where), where.EntersUser());
   for (const auto& name : request.names) kept.push_back(OpenSelf(&program, name.c_str()));
   for (size_t i = 0; i + 2 < request.sockets.size(); i += 3) {
-    kept.push_back(program.Step(
-        SYS_socket, NSNET_KEEP,
-        {request.sockets[i], request.sockets[i + 1] | SOCK_CLOEXEC, request.sockets[i + 2]}));
+    kept.push_back(program.Step(SYS_socket, NSNET_KEEP,
+                                {request.sockets[i], request.sockets[i + 1] | SOCK_CLOEXEC, request.sockets[i + 2]}));
   }
   const int error = Excursion::Run(where, program, true);
   if (error < 0) return Failure(error, program.FailedCall());

@@ -215,10 +215,10 @@ Napi::Value DumpCall(const Napi::CallbackInfo& info) {
       list.Set(0u, Napi::Number::New(env, dump->error));
       list.Set(1u, Napi::Boolean::New(env, dump->interrupted));
       list.Set(2u, Napi::Function::New(env, [dump](const Napi::CallbackInfo& next) -> Napi::Value {
-        if (dump->next == dump->chunks.size()) return next.Env().Undefined();
-        Bytes chunk = std::move(dump->chunks[dump->next++]);
-        return NewBytes(next.Env(), chunk.data(), chunk.size());
-      }));
+                 if (dump->next == dump->chunks.size()) return next.Env().Undefined();
+                 Bytes chunk = std::move(dump->chunks[dump->next++]);
+                 return NewBytes(next.Env(), chunk.data(), chunk.size());
+               }));
       return list;
     });
   });

@@ -150,9 +150,8 @@ void Poller::Wait(int epoll, int wake) {
 std::shared_ptr<Watch> UnwrapWatch(const Napi::Value& value) {
   bool ours = false;
   void* data = nullptr;
-  const bool found = value.IsObject() &&
-                     napi_check_object_type_tag(value.Env(), value, &kWatchTag, &ours) == napi_ok && ours &&
-                     napi_unwrap(value.Env(), value, &data) == napi_ok;
+  const bool found = value.IsObject() && napi_check_object_type_tag(value.Env(), value, &kWatchTag, &ours) == napi_ok &&
+                     ours && napi_unwrap(value.Env(), value, &data) == napi_ok;
   if (!found) throw Napi::TypeError::New(value.Env(), "Expected a watch of nsnet's");
   return *static_cast<std::shared_ptr<Watch>*>(data);
 }

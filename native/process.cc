@@ -27,9 +27,7 @@ Napi::Value Capabilities(const Napi::CallbackInfo& info) {
   return list;
 }
 
-Napi::Value Dumpable(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), prctl(PR_GET_DUMPABLE));
-}
+Napi::Value Dumpable(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), prctl(PR_GET_DUMPABLE)); }
 
 // flock(fd, operation) → 0 or -errno; with LOCK_NB it never waits
 Napi::Value Flock(const Napi::CallbackInfo& info) {

@@ -16,9 +16,9 @@ extern "C" {
 enum nsnet_argument { NSNET_VALUE = 0, NSNET_DATA = 1, NSNET_RESULT = 2 };
 
 enum nsnet_step_flag {
-  NSNET_KEEP = 1,      // the result is a descriptor to hand back
-  NSNET_TEMPORARY = 2, // the result is a descriptor to close at the end
-  NSNET_OPTIONAL = 4,  // its failure does not end the program
+  NSNET_KEEP = 1,       // the result is a descriptor to hand back
+  NSNET_TEMPORARY = 2,  // the result is a descriptor to close at the end
+  NSNET_OPTIONAL = 4,   // its failure does not end the program
 };
 
 struct nsnet_step {
@@ -45,8 +45,8 @@ struct nsnet_program {
 #define NSNET_BARE __attribute__((no_sanitize_address, no_sanitize_undefined, no_stack_protector))
 #endif
 
-NSNET_BARE static inline int64_t nsnet_syscall(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d,
-                                               int64_t e, int64_t f) {
+NSNET_BARE static inline int64_t nsnet_syscall(int64_t number, int64_t a, int64_t b, int64_t c, int64_t d, int64_t e,
+                                               int64_t f) {
 #if defined(__x86_64__)
   register int64_t r10 __asm__("r10") = d;
   register int64_t r8 __asm__("r8") = e;
@@ -75,12 +75,9 @@ NSNET_BARE static inline int64_t nsnet_syscall(int64_t number, int64_t a, int64_
 NSNET_BARE static inline int64_t nsnet_argument(struct nsnet_program* program, int step, int index) {
   const int64_t value = program->steps[step].args[index];
   switch (program->steps[step].kinds[index]) {
-    case NSNET_DATA:
-      return (int64_t)(uintptr_t)(program->data + value);
-    case NSNET_RESULT:
-      return program->steps[value].result;
-    default:
-      return value;
+    case NSNET_DATA: return (int64_t)(uintptr_t)(program->data + value);
+    case NSNET_RESULT: return program->steps[value].result;
+    default: return value;
   }
 }
 
