@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { isFresh, markFresh } from './fresh.mjs';
 import { at, packaged } from './root.mjs';
 import { runNode, StepError, step } from './step.mjs';
-import { cure, missingTools, provideTools } from './tools.mjs';
+import { cure, installTools, missingTools, names } from './tools.mjs';
 
 const product = at('build/Release/nsnet.node');
 const sources = [at('native'), at('binding.gyp')];
@@ -30,12 +30,9 @@ const hasPrebuild = () => {
 export async function provideAddon() {
   if (isFresh(product, sources)) return;
   if (missingTools(['build']).length && hasPrebuild()) return;
-  await provideTools(['build']);
-  const missing = missingTools(['build']);
-  if (missing.length) {
-    const names = missing.map((tool) => tool.command).join(', ');
-    throw new StepError(`The add-on cannot be built without ${names}. ${cure(missing)}`);
-  }
+  const missing = await installTools(['build']);
+  if (missing.length)
+    throw new StepError(`The add-on cannot be built without ${names(missing)}. ${cure(missing)}`);
   const headers = headerDirectory();
   const args = ['configure', 'build', '--jobs=max', ...(headers ? [`--nodedir=${headers}`] : [])];
   await step('build the add-on (node-gyp)', () => runNode(packaged.nodeGyp, args));

@@ -1,7 +1,7 @@
 // The programs of the system that the scripts and tests use, and how they come to be there. Those of the kernel
 // matrix and of the benchmark's peers are known to test/kernels and bench.
 import { findTool } from './find-tool.mjs';
-import { colour, say } from './output.mjs';
+import { colour, excerpt, say } from './output.mjs';
 import { run, step } from './step.mjs';
 
 const tools = [
@@ -38,20 +38,24 @@ async function aptGet(packages) {
   });
 }
 
-/** As root, where apt-get is, installs what is missing for these purposes; says what is still missing, and goes on. */
-export async function provideTools(purposes) {
+/** As root, where apt-get is, installs what is missing for these purposes; gives what is missing still. */
+export async function installTools(purposes) {
   const missing = missingTools(purposes);
-  if (missing.length === 0) return;
+  if (missing.length === 0 || process.getuid() !== 0 || !findTool('apt-get')) return missing;
   const packages = packagesOf(missing);
-  if (process.getuid() === 0 && findTool('apt-get')) {
-    await step(`install ${packages.join(' ')} (apt-get)`, () => aptGet(packages)).catch((error) => {
-      say(error.output?.trim().split('\n').slice(-3).join('\n') ?? error.message);
-    });
-  }
-  const left = missingTools(purposes);
-  if (left.length)
-    say(colour('yellow', `not found: ${left.map((tool) => tool.command).join(', ')}. ${cure(left)}`));
+  await step(`install ${packages.join(' ')} (apt-get)`, () => aptGet(packages)).catch((error) => {
+    say(excerpt(error.output || error.message, 0, 5));
+  });
+  return missingTools(purposes);
 }
+
+/** The same, and says what is missing: most of the work can be done without. */
+export async function provideTools(purposes) {
+  const missing = await installTools(purposes);
+  if (missing.length) say(colour('yellow', `${names(missing)} not found. ${cure(missing)}`));
+}
+
+export const names = (tools) => tools.map((tool) => tool.command).join(', ');
 
 /** What to type to get them. */
 export const cure = (missing) => `On Debian or Ubuntu: sudo apt-get install ${packagesOf(missing).join(' ')}`;

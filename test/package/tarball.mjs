@@ -24,10 +24,13 @@ const mustContain = [
 /** Packs the checkout: the path of the tarball, the names in it, its size. */
 export function pack(npm, checkout, directory) {
   const args = [npm, 'pack', '--json', '--pack-destination', directory];
+  // Without what the outer npm tells its scripts: some of it makes the inner one warn.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
   const output = execFileSync(process.execPath, args, {
     cwd: checkout,
+    env,
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 2],
+    stdio: 'pipe',
   });
   const [packed] = Object.values(JSON.parse(output));
   return {
