@@ -1,31 +1,35 @@
-/** What became of one echo request: how it was decided, or a further copy of its reply. */
-export type Echo = {
-  /** Of the request: 1, 2, 3… in the order they were sent. */
-  sequence: number;
-} & (
-  | {
-      /** 'duplicate': answered already; it counts nowhere. */
-      type: 'reply' | 'duplicate';
-      /** Who answered; a link-local address with its zone. */
-      from: string;
-      /** What was left of it, or of the hop limit, on arrival. */
-      ttl: number;
-      /** Of the ICMP message: its header's eight and the data. */
-      bytes: number;
-      /** From sending to arrival, in milliseconds, by the kernel's clock. */
-      rtt: number;
-    }
-  | {
-      /** A router could not deliver it, or its TTL (hop limit) came to nothing there. */
-      type: 'unreachable' | 'expired';
-      /**
-       * Who said so: the namespace's own address if the destination did not answer ARP or neighbour solicitation (which
-       * takes the kernel some 3 seconds), '0.0.0.0' or '::' if there is no way out of the namespace any more.
-       */
-      from: string;
-    }
-  | {
-      /** Neither within the timeout. */
-      type: 'lost';
-    }
+interface Answered {
+  /** Who answered; a link-local address with its zone. */
+  from: string;
+  /** What was left of its TTL, or hop limit, on arrival. */
+  ttl: number;
+  /** Of the ICMP message: the eight of its header, and the data. */
+  bytes: number;
+  /** Milliseconds from sending to arrival, by the kernel's clock. */
+  rtt: number;
+}
+
+interface Refused {
+  /**
+   * Who said so. The namespace's own address where the destination does not answer ARP or neighbour solicitation
+   * (the kernel takes some 3 seconds to find out); '0.0.0.0' or '::' where it could not be sent any more.
+   */
+  from: string;
+}
+
+/**
+ * What became of one echo request. `sequence` counts them from 1, in the order they were sent.
+ *
+ * - 'reply': answered in time.
+ * - 'duplicate': answered once more. The summary does not count it.
+ * - 'unreachable': a router, or the destination's kernel, could not deliver it.
+ * - 'expired': its TTL, or hop limit, came to nothing at a router.
+ * - 'lost': none of these within the timeout. What comes later is not told.
+ */
+export type Echo = { sequence: number } & (
+  | ({ type: 'reply' } & Answered)
+  | ({ type: 'duplicate' } & Answered)
+  | ({ type: 'unreachable' } & Refused)
+  | ({ type: 'expired' } & Refused)
+  | { type: 'lost' }
 );

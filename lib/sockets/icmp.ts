@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Family } from '../netlink/addresses.js';
+import type { Family, IPAddress } from '../netlink/addresses.js';
 import { ICMP, ICMPV6, IPPROTO } from './constants.js';
 
 /** Bytes of the header of an echo and of an error message alike. */
@@ -38,11 +38,13 @@ export class EchoMessage {
   readonly #identifier: number;
   readonly #bytes: Uint8Array;
   readonly #token: Uint8Array;
+  readonly #destination: Uint8Array;
 
   /** With `size` bytes of data, up to 65,527. */
-  constructor(family: Family, identifier: number, size: number) {
+  constructor({ family, bytes }: IPAddress, identifier: number, size: number) {
     this.#family = family;
     this.#identifier = identifier;
+    this.#destination = bytes;
     this.#bytes = new Uint8Array(ICMP_HEADER + size);
     this.#bytes[0] = family === 'inet' ? ICMP.ECHO : ICMPV6.ECHO;
     new DataView(this.#bytes.buffer).setUint16(4, identifier);
@@ -67,13 +69,23 @@ export class EchoMessage {
    * Whether what was heard is about an echo of this run. Who quotes an echo may quote only its header. Where the
    * kernel has chosen the identifier it passes on no other's answers.
    */
-  isOurs({ type, identifier, data }: Heard, identifierIsOurs: boolean): boolean {
+  isOurs({ type, identifier, data, destination }: Heard, identifierIsOurs: boolean): boolean {
     if (identifierIsOurs && identifier !== this.#identifier) return false;
+    if (destination && !this.#wentTo(destination)) return false;
     const length = type === 'reply' ? this.#token.length : Math.min(data.length, this.#token.length);
-    if (data.length < length) return false;
-    for (let at = 0; at < length; at++) if (data[at] !== this.#token[at]) return false;
-    return true;
+    return data.length >= length && startsWith(data, this.#token, length);
   }
+
+  /** What is sent to the unspecified address goes to the loopback. */
+  #wentTo(destination: Uint8Array): boolean {
+    const ours = this.#destination;
+    return startsWith(destination, ours, ours.length) || ours.every((byte) => byte === 0);
+  }
+}
+
+function startsWith(bytes: Uint8Array, beginning: Uint8Array, length: number): boolean {
+  for (let at = 0; at < length; at++) if (bytes[at] !== beginning[at]) return false;
+  return true;
 }
 
 /** Reads an ICMP message; undefined for what is garbled, or about no echo. */

@@ -18,6 +18,12 @@ const BATCH = 64;
 /** Requests that may be under way at once: well below the 65,536 numbers there are. */
 const MOST_OPEN = 16_384;
 
+/**
+ * Milliseconds from opening the socket to the first request. The kernel begins to stamp what arrives a moment after
+ * the first socket has asked for it (net_enable_timestamp() leaves that to a worker).
+ */
+const SETTLING = 2;
+
 /** Milliseconds until a socket that had no room is tried again. */
 const NO_ROOM = 5;
 
@@ -54,7 +60,7 @@ export class Pinger {
     this.#target = target;
     this.#settings = settings;
     this.#listener = listener;
-    this.#message = new EchoMessage(target.family, randomBytes(2).readUInt16BE(), settings.size);
+    this.#message = new EchoMessage(target, randomBytes(2).readUInt16BE(), settings.size);
     this.done = this.#run();
     this.done.catch(() => {});
   }
@@ -118,7 +124,7 @@ export class Pinger {
     const stopped = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    this.#nextSend = performance.now();
+    this.#nextSend = performance.now() + SETTLING;
     this.#guarded(() => {
       this.#listen();
       this.#tick();

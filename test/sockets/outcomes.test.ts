@@ -1,0 +1,317 @@
+import { type Echo, Netns, Scope } from 'nsnet';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cable, collect, connect, FAR, NEAR } from './cable.js';
+import { Peer, quoting, replyTo, summed } from './peer.js';
+
+const scope = new Scope();
+afterAll(() => scope[Symbol.asyncDispose]());
+
+const WAY = {
+  inet: { host: '10.3.0.2', routers: ['10.1.0.1', '10.2.0.2'], away: '10.9.0.1', prefix: '10.9.0.0/24' },
+  inet6: { host: 'fd03::2', routers: ['fd01::1', 'fd02::2'], away: 'fd09::1', prefix: 'fd09::/64' },
+} as const;
+
+/** A host, two routers, a host. */
+describe.each(['inet', 'inet6'] as const)('%s through two routers', (family) => {
+  const { host, routers, away, prefix } = WAY[family];
+  const at = (network: number, host: number) => ({
+    inet: `10.${network}.0.${host}`,
+    inet6: `fd0${network}::${host}`,
+  });
+  let all: [Netns, Netns, Netns, Netns];
+
+  beforeAll(async () => {
+    const make = () => scope.use(Netns.create());
+    all = await Promise.all([make(), make(), make(), make()]);
+    const [left, one, two, right] = all;
+    for (const router of [one, two]) {
+      await router.sysctl('net.ipv4.ip_forward', true);
+      await router.sysctl('net.ipv6.conf.all.forwarding', true);
+      await router.sysctl('net.ipv4.icmp_ratemask', 0);
+      await router.sysctl('net.ipv6.icmp.ratelimit', 0);
+    }
+    await connect(left, at(1, 2), one, at(1, 1), ['eth0', 'left']);
+    await connect(one, at(2, 1), two, at(2, 2), ['right', 'left']);
+    await connect(two, at(3, 1), right, at(3, 2), ['right', 'eth0']);
+    const via = (gateway: string) => ({ destination: 'default', gateway });
+    await left.routes.add(via(at(1, 1)[family]));
+    await one.routes.add(via(at(2, 2)[family]));
+    await two.routes.add(via(at(2, 1)[family]));
+    await right.routes.add(via(at(3, 1)[family]));
+  });
+
+  test('two from the TTL of a reply', async () => {
+    const [echo] = await collect(all[0].ping(host, { count: 1, timeout: 5000 }));
+    expect(echo).toMatchObject({ type: 'reply', from: host, ttl: 62 });
+  });
+
+  test.each([1, 2])('expired at router %i', async (ttl) => {
+    const run = all[0].ping(host, { count: 2, interval: 10, ttl, size: ttl === 1 ? 56 : 0 });
+    const from = routers[ttl - 1];
+    expect(await collect(run)).toEqual([
+      { sequence: 1, type: 'expired', from },
+      { sequence: 2, type: 'expired', from },
+    ]);
+    expect(await run).toEqual({ sent: 2, received: 0, lost: 2 });
+  });
+
+  test('a TTL that just suffices', async () => {
+    expect(await all[0].ping(host, { count: 1, ttl: 3 })).toMatchObject({ received: 1 });
+  });
+
+  test('unreachable, says the router that has no way there', async () => {
+    await all[1].routes.add({ destination: prefix, type: 'unreachable' });
+    const [echo] = await collect(all[0].ping(away, { count: 1 }));
+    expect(echo).toEqual({ sequence: 1, type: 'unreachable', from: routers[0] });
+    await all[1].routes.delete({ destination: prefix, type: 'unreachable' });
+  });
+
+  test('lost, where a router drops it without a word', async () => {
+    await all[1].routes.add({ destination: prefix, type: 'blackhole' });
+    const run = all[0].ping(away, { count: 2, interval: 10, timeout: 100 });
+    expect(await collect(run)).toEqual([
+      { sequence: 1, type: 'lost' },
+      { sequence: 2, type: 'lost' },
+    ]);
+    expect(await run).toEqual({ sent: 2, received: 0, lost: 2 });
+    await all[1].routes.delete({ destination: prefix, type: 'blackhole' });
+  });
+
+  test('a packet too big for a link on the way', async () => {
+    const links = await Promise.all([all[1].links.get('right'), all[2].links.get('left')]);
+    await Promise.all(links.map((link) => link.set({ mtu: 1300 })));
+    const echoes = await collect(all[0].ping(host, { count: 4, interval: 50, size: 1400 }));
+    expect(echoes[0]).toEqual({ sequence: 1, type: 'unreachable', from: routers[0] });
+    // By now either side has learned the MTU of the way, and sends fragments.
+    expect(echoes).toContainEqual(expect.objectContaining({ sequence: 4, type: 'reply', bytes: 1408 }));
+  });
+});
+
+describe('on one link', () => {
+  let near: Netns;
+  let far: Netns;
+
+  beforeAll(async () => {
+    ({ near, far } = await cable(scope));
+  });
+
+  test.each(['192.168.7.9', 'fd07::9'])(
+    '%s, which nobody has: lost, or in time unreachable',
+    async (host) => {
+      expect(await collect(near.ping(host, { count: 1, timeout: 200 }))).toEqual([
+        { sequence: 1, type: 'lost' },
+      ]);
+      const from = host.includes(':') ? NEAR.inet6 : NEAR.inet;
+      const [echo] = await collect(near.ping(host, { count: 1, timeout: 20_000 }));
+      expect(echo).toEqual({ sequence: 1, type: 'unreachable', from });
+    },
+  );
+
+  test.each([
+    ['unreachable', 'EHOSTUNREACH'],
+    ['prohibit', 'EACCES'],
+    ['blackhole', 'EINVAL'],
+    ['throw', 'ENETUNREACH'],
+  ])('a route of type %s of its own: %s', async (type, code) => {
+    for (const [destination, host] of [
+      ['10.44.0.0/24', '10.44.0.1'],
+      ['fd44::/64', 'fd44::1'],
+    ] as const) {
+      await near.routes.add({ destination, type });
+      const run = near.ping(host);
+      const expected = {
+        name: 'NsnetError',
+        code,
+        syscall: 'sendto',
+        subject: expect.stringContaining(host),
+      };
+      await expect(run).rejects.toMatchObject({ ...expected, hint: expect.any(String) });
+      await expect(collect(run)).rejects.toMatchObject(expected);
+      await near.routes.delete({ destination, type });
+    }
+  });
+
+  test('no route at all: who, where from, and what to look at', async () => {
+    await using lost = await Netns.create({ name: `lost-${process.pid}` });
+    await expect(lost.ping('10.55.0.1')).rejects.toThrow(
+      `ENETUNREACH: network is unreachable, sendto (ping of 10.55.0.1 from netns '${lost.name}'). There is no route to it`,
+    );
+  });
+
+  test('a way that goes away meanwhile, and comes back', async () => {
+    await near.routes.add({ destination: '10.66.0.0/24', gateway: FAR.inet });
+    await far.addresses.add({ device: 'lo', address: '10.66.0.1/32' });
+    const echoes: Echo[] = [];
+    for await (const echo of near.ping('10.66.0.1', { count: Number.POSITIVE_INFINITY, interval: 20 })) {
+      if (echoes.push(echo) === 2) await near.routes.delete({ destination: '10.66.0.0/24' });
+      if (echoes.length === 4) await near.routes.add({ destination: '10.66.0.0/24', gateway: FAR.inet });
+      if (echoes.length > 4 && echo.type === 'reply') break;
+    }
+    expect(echoes.slice(0, 2)).toMatchObject([{ type: 'reply' }, { type: 'reply' }]);
+    expect(echoes).toContainEqual({ sequence: 4, type: 'unreachable', from: '0.0.0.0' });
+    expect(echoes.at(-1)).toMatchObject({ type: 'reply', from: '10.66.0.1' });
+  });
+
+  test('a broadcast address is refused', async () => {
+    await expect(near.ping('192.168.7.255')).rejects.toMatchObject({
+      code: 'EACCES',
+      hint: expect.stringContaining('broadcast'),
+    });
+  });
+
+  test('a source that the namespace does not have', async () => {
+    await expect(near.ping(FAR.inet, { source: '192.168.7.99' })).rejects.toMatchObject({
+      code: 'EADDRNOTAVAIL',
+      syscall: 'bind',
+      hint: expect.stringContaining('192.168.7.99'),
+    });
+  });
+});
+
+describe('a host that answers by hand', () => {
+  let near: Netns;
+  let far: Netns;
+
+  beforeAll(async () => {
+    ({ near, far } = await cable(scope));
+  });
+
+  const byHand = (came: (peer: Peer, message: Uint8Array, packet: Uint8Array) => void): Promise<Peer> => {
+    const opened: Promise<Peer> = Peer.open(
+      far,
+      ({ message, packet }) => {
+        if (message[0] === 8) void opened.then((peer) => came(peer, message, packet));
+      },
+      true,
+    );
+    return opened;
+  };
+
+  test('answers twice: a duplicate, which the summary does not count', async () => {
+    await using _peer = await byHand((peer, request) => {
+      peer.send(replyTo(request), NEAR.inet);
+      if (request[7] === 1) peer.send(replyTo(request), NEAR.inet);
+    });
+    const run = near.ping(FAR.inet, { count: 2, interval: 50 });
+    expect(await collect(run)).toMatchObject([
+      { sequence: 1, type: 'reply', from: FAR.inet },
+      { sequence: 1, type: 'duplicate', from: FAR.inet, ttl: 64, bytes: 64, rtt: expect.any(Number) },
+      { sequence: 2, type: 'reply' },
+    ]);
+    expect(await run).toMatchObject({ sent: 2, received: 2, lost: 0 });
+  });
+
+  test('answers out of order', async () => {
+    const requests: Uint8Array[] = [];
+    await using _peer = await byHand((peer, request) => {
+      if (requests.push(request) < 3) return;
+      for (const one of requests.reverse()) peer.send(replyTo(one), NEAR.inet);
+    });
+    const echoes = await collect(near.ping(FAR.inet, { count: 3, interval: 10 }));
+    expect(echoes.map(({ sequence }) => sequence)).toEqual([3, 2, 1]);
+    expect(echoes.every(({ type }) => type === 'reply')).toBe(true);
+  });
+
+  test('answers too late: lost, and no word of it later', async () => {
+    await using _peer = await byHand((peer, request) => {
+      setTimeout(() => peer.send(replyTo(request), NEAR.inet), request[7] === 1 ? 150 : 0);
+    });
+    const run = near.ping(FAR.inet, { count: 4, interval: 100, timeout: 60 });
+    expect(await collect(run)).toMatchObject([
+      { sequence: 1, type: 'lost' },
+      { sequence: 2, type: 'reply' },
+      { sequence: 3, type: 'reply' },
+      { sequence: 4, type: 'reply' },
+    ]);
+    expect(await run).toMatchObject({ sent: 4, received: 3, lost: 1 });
+  });
+
+  test.each<[string, (reply: Uint8Array) => Uint8Array]>([
+    ['another identifier', (reply) => summed(change(reply, 4))],
+    ['another sequence number', (reply) => summed(change(reply, 6))],
+    ['other data', (reply) => summed(change(reply, 8))],
+    ['data cut short', (reply) => summed(reply.slice(0, 12))],
+    ['a wrong checksum', (reply) => change(reply, 3)],
+    ['half a header', (reply) => reply.slice(0, 4)],
+    ['another type', (reply) => summed(change(reply, 0))],
+  ])('answers with %s: that is no answer', async (_, spoil) => {
+    await using _peer = await byHand((peer, request) => peer.send(spoil(replyTo(request)), NEAR.inet));
+    expect(await collect(near.ping(FAR.inet, { count: 1, timeout: 80 }))).toEqual([
+      { sequence: 1, type: 'lost' },
+    ]);
+  });
+
+  test('answers cut short behind the random bytes, and padded', async () => {
+    const lengths = [17, 100];
+    await using _peer = await byHand((peer, request) => {
+      const reply = new Uint8Array(lengths[(request[7] ?? 0) - 1] ?? 0);
+      reply.set(request.subarray(0, reply.length));
+      peer.send(replyTo(reply), NEAR.inet);
+    });
+    const echoes = await collect(near.ping(FAR.inet, { count: 2, interval: 10 }));
+    expect(echoes).toMatchObject(lengths.map((bytes) => ({ type: 'reply', bytes })));
+  });
+
+  test('says unreachable, expired; then, too late, answers', async () => {
+    await using _peer = await byHand((peer, request, packet) => {
+      peer.send(quoting(request[7] === 1 ? 3 : 11, packet), NEAR.inet);
+      peer.send(replyTo(request), NEAR.inet);
+    });
+    const run = near.ping(FAR.inet, { count: 2, interval: 20 });
+    expect(await collect(run)).toEqual([
+      { sequence: 1, type: 'unreachable', from: FAR.inet },
+      { sequence: 2, type: 'expired', from: FAR.inet },
+    ]);
+    expect(await run).toEqual({ sent: 2, received: 0, lost: 2 });
+  });
+
+  test('quotes only the header of the echo, as RFC 792 asks', async () => {
+    await using _peer = await byHand((peer, _request, packet) =>
+      peer.send(quoting(3, packet.slice(0, 28)), NEAR.inet),
+    );
+    const [echo] = await collect(near.ping(FAR.inet, { count: 1 }));
+    expect(echo).toEqual({ sequence: 1, type: 'unreachable', from: FAR.inet });
+  });
+
+  test.each<[string, (packet: Uint8Array) => Uint8Array]>([
+    ['an echo to another address', (packet) => change(packet, 19)],
+    ['other data', (packet) => change(packet, 30)],
+    ['another protocol', (packet) => change(packet, 9)],
+    ['a later fragment', (packet) => change(packet, 7)],
+    ['another identifier', (packet) => change(packet, 24)],
+    ['less than the header of the echo', (packet) => packet.slice(0, 27)],
+    ['an impossible header', (packet) => change(packet, 0)],
+    ['nothing', () => new Uint8Array()],
+  ])('says unreachable and quotes %s: that is no word of ours', async (_, spoil) => {
+    await using _peer = await byHand((peer, _request, packet) =>
+      peer.send(quoting(3, spoil(packet)), NEAR.inet),
+    );
+    expect(await collect(near.ping(FAR.inet, { count: 1, timeout: 80 }))).toEqual([
+      { sequence: 1, type: 'lost' },
+    ]);
+  });
+
+  test('throws garbage', async () => {
+    let seed = 1;
+    const random = () => {
+      seed = (seed * 48271) % 0x7fffffff;
+      return seed;
+    };
+    await using _peer = await byHand((peer, request) => {
+      for (let i = 0; i < 200; i++) {
+        const garbage = Uint8Array.from({ length: 4 + (random() % 120) }, () => random() & 0xff);
+        if (i % 2) garbage[0] = [0, 3, 11][i % 3] as number;
+        peer.send(i % 4 ? summed(garbage) : garbage, NEAR.inet);
+      }
+      peer.send(replyTo(request), NEAR.inet);
+    });
+    const run = near.ping(FAR.inet, { count: 3, interval: 20 });
+    expect((await collect(run)).map(({ type }) => type)).toEqual(['reply', 'reply', 'reply']);
+  });
+});
+
+function change(bytes: Uint8Array, at: number): Uint8Array {
+  const changed = bytes.slice();
+  changed[at] = (changed[at] ?? 0) ^ 0x15;
+  return changed;
+}
