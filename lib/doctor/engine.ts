@@ -1,3 +1,4 @@
+import { mountsOf } from './mountinfo.js';
 import type { Probes } from './probes.js';
 
 /** What this program runs in, where that is known to stand between it and the kernel. */
@@ -65,13 +66,22 @@ function sameEverywhere(cure: string): Cures {
   return { calls: cure, proc: cure, apparmor: cure, capabilities: cure, descriptors: cure, run: cure };
 }
 
+/** /.dockerenv is also in what was made out of an image, virtual machines among it; these mounts are not. */
+async function hasDockerMounts(probe: Probes): Promise<boolean> {
+  const mounts = await mountsOf(probe);
+  return (
+    mounts.length === 0 || mounts.some(({ point }) => point === '/etc/resolv.conf' || point === '/etc/hosts')
+  );
+}
+
 export async function engineOf(probe: Probes): Promise<Engine | undefined> {
   const there = async (path: string) => (await probe.identity(path)) !== undefined;
   const container = probe.env('container') ?? (await probe.text('/run/systemd/container'));
   if (probe.env('KUBERNETES_SERVICE_HOST') !== undefined) return 'kubernetes';
   if (await there('/.flatpak-info')) return 'flatpak';
   if (container === 'podman' || (await there('/run/.containerenv'))) return 'podman';
-  if (container === 'docker' || (await there('/.dockerenv'))) return 'docker';
+  if (container === 'docker' || ((await there('/.dockerenv')) && (await hasDockerMounts(probe))))
+    return 'docker';
   if (container === 'lxc') return 'lxc';
   // Set by systemd for what it starts, a desktop's terminals included; those set TERM.
   const service = probe.env('SYSTEMD_EXEC_PID') !== undefined && probe.env('TERM') === undefined;

@@ -33,7 +33,7 @@ export function parseMountinfo(text: string): MountLine[] {
 }
 
 /** The mounts that a process sees, in the order they were made; empty where that cannot be read. */
-export async function mountsOf(probe: Probes, pid: 'self' | 1 = 'self'): Promise<MountLine[]> {
+export async function mountsOf(probe: Probes, pid: 'self' | number = 'self'): Promise<MountLine[]> {
   return parseMountinfo((await probe.text(`/proc/${pid}/mountinfo`)) ?? '');
 }
 

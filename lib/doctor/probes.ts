@@ -1,4 +1,9 @@
-import type { CAP } from '../namespaces/credentials.js';
+import { CAP } from '../namespaces/credentials.js';
+
+/** Numbers of the capabilities that something here depends on. */
+export const CAPABILITIES = { ...CAP, SETFCAP: 31 } as const;
+
+export type Capability = keyof typeof CAPABILITIES;
 
 /** An attempt that the system refused. */
 export interface Refusal {
@@ -21,12 +26,14 @@ export interface NetworkTrial {
   inside?: {
     /** A netlink request: setting lo up. */
     netlink: Outcome;
+    /** Entering it once more, as it is done for every socket. */
+    entered: Outcome;
     veth: Outcome;
     bridge: Outcome;
     /** Raw sockets for ICMP and ICMPv6. */
     icmp: Outcome;
     icmp6: Outcome;
-    /** Entering it, and writing a sysctl there. */
+    /** Writing a sysctl. */
     sysctl: Outcome;
   };
 }
@@ -74,7 +81,7 @@ export interface Probes {
   /** Undefined if this process may write to it, else 'EROFS', 'EACCES', 'ENOENT'. */
   unwritable(path: string): Promise<string | undefined>;
 
-  capable(capability: keyof typeof CAP): boolean;
+  capable(capability: Capability): boolean;
   dumpable(): boolean;
   /** Whether a clone can share this process's memory. */
   memoryIsShared(): Promise<boolean>;

@@ -2,13 +2,19 @@
 import { constants } from 'node:fs';
 import { access, readdir, readFile, stat } from 'node:fs/promises';
 import { release } from 'node:os';
-import { capable } from '../namespaces/credentials.js';
 import { errnoName } from '../syscalls/errno.js';
 import { CLONE, isFailure } from '../syscalls/excursion.js';
 import { libcVersion } from '../syscalls/libc.js';
 import { type Native, native } from '../syscalls/native.js';
 import { make, refused, using, WORKED } from './attempt.js';
-import { type Outcome, PROBED_CALLS, type ProbedCall, type Probes } from './probes.js';
+import {
+  CAPABILITIES,
+  type Capability,
+  type Outcome,
+  PROBED_CALLS,
+  type ProbedCall,
+  type Probes,
+} from './probes.js';
 import { tryMount, tryNetwork } from './trial.js';
 
 function once<T>(work: () => Promise<T>): () => Promise<T> {
@@ -26,20 +32,29 @@ function runtime(): Probes['runtime'] {
   return { name: 'Node.js', version: node };
 }
 
+function capable(capability: Capability): boolean {
+  const sets = native().capabilities();
+  if (typeof sets === 'number') return false;
+  const bit = CAPABILITIES[capability];
+  return Boolean(((sets[bit >> 5] as number) >>> (bit & 31)) & 1);
+}
+
 async function tryStub(): Promise<Outcome> {
   const answers = await native().probeCalls(true, []);
   return isFailure(answers) ? refused('execveat', answers.errno) : WORKED;
 }
 
 /** One by one only where a filter kills: then each needs a process of its own to die. */
-async function tryCalls(): Promise<Map<ProbedCall, string>> {
+async function tryCalls(ownMemory: boolean): Promise<Map<ProbedCall, string>> {
   const ask = async (calls: readonly ProbedCall[]) => {
-    const answers = await native().probeCalls(true, calls);
+    const answers = await native().probeCalls(ownMemory, calls);
     if (!isFailure(answers)) {
       return calls.map((call, i) => [call, answers[i] ? errnoName(answers[i]) : ''] as const);
     }
     return calls.map((call) => [call, errnoName(answers.errno)] as const);
   };
+  // Without the stub only what this process has called itself by then: a filter that kills would have killed it.
+  if (!ownMemory) return new Map(await ask(['memfd_create']));
   const together = await ask(PROBED_CALLS);
   if (together.every(([, answer]) => answer !== 'ECANCELED')) return new Map(together);
   return new Map((await Promise.all(PROBED_CALLS.map((call) => ask([call])))).flat());
@@ -53,13 +68,13 @@ async function tryUserNamespace(): Promise<Outcome> {
 /** Each attempt is made once, however many checks ask for it. */
 export function systemProbes(): Probes {
   const stub = once(tryStub);
-  const calls = once(async () => ((await stub()).ok ? tryCalls() : new Map<ProbedCall, string>()));
+  const calls = once(async () => tryCalls((await stub()).ok));
   /** Where unshare kills, older kernels would kill this process along with a clone that shares its memory. */
   const spared = <T>(attempt: () => Promise<T>, instead: (killed: Outcome) => T) =>
     once(async () =>
       (await calls()).get('unshare') === 'ECANCELED' ? instead(refused('unshare', -125)) : attempt(),
     );
-  const direct = () => capable('SYS_ADMIN', 'NET_ADMIN');
+  const direct = () => capable('SYS_ADMIN') && capable('NET_ADMIN');
   return {
     platform: process.platform,
     arch: process.arch,
@@ -76,7 +91,7 @@ export function systemProbes(): Probes {
     identity: (path) => stat(path).then(({ dev, ino }) => `${dev}:${ino}`, nothing),
     unwritable: (path) =>
       access(path, constants.W_OK).then(nothing, ({ code }: NodeJS.ErrnoException) => code ?? 'EIO'),
-    capable: (capability) => capable(capability),
+    capable,
     dumpable: () => native().dumpable() === 1,
     memoryIsShared: once(() => native().memoryIsShared()),
     stub,

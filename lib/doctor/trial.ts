@@ -36,13 +36,14 @@ export async function tryNetwork(direct: boolean): Promise<NetworkTrial> {
     // Foreign as far as the add-on knows, so that it is entered by the stub.
     const entries = [...(user ? [user.native, CLONE.user] : []), net.native, CLONE.net];
     const inside: Inside = { entries, ownMemory: user !== undefined };
-    const [links, icmp, icmp6, sysctl] = await Promise.all([
+    const [links, entered, icmp, icmp6, sysctl] = await Promise.all([
       tryLinks(route),
+      outcomeOf(native().open(entries, inside.ownMemory, '/proc/self/ns/net', 0, 0)),
       trySocket(direct, ICMP),
       trySocket(direct, ICMP6),
       trySysctl(inside),
     ]);
-    return { made: WORKED, inside: { ...links, icmp, icmp6, sysctl } };
+    return { made: WORKED, inside: { ...links, entered, icmp, icmp6, sysctl } };
   });
 }
 

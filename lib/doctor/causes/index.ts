@@ -2,25 +2,29 @@ import { engineCure } from '../engine.js';
 import type { Probes, Refusal } from '../probes.js';
 import { confinement, restriction } from './apparmor.js';
 import { type Cause, denied, type FindCause } from './cause.js';
+import { noProc } from './proc.js';
 import { filter, perhapsFilter } from './seccomp.js';
 import { selinux } from './selinux.js';
-import { chroot, clone, limit, missing, unmapped } from './users.js';
+import { chroot, clone, limit, missing, rootWithoutSetfcap, undumpable, unmapped } from './users.js';
 
 /** Those that can be told for certain come first. */
 const ofUsers: FindCause[] = [
+  noProc,
   missing,
   limit,
   filter,
   clone,
   restriction,
   selinux,
+  undumpable,
+  rootWithoutSetfcap,
   unmapped,
   chroot,
   confinement,
   perhapsFilter,
 ];
 
-const ofOthers: FindCause[] = [filter, restriction, selinux, confinement, perhapsFilter];
+const ofOthers: FindCause[] = [noProc, filter, restriction, selinux, confinement, perhapsFilter];
 
 async function first(list: FindCause[], probe: Probes, refusal: Refusal): Promise<Cause> {
   for (const find of list) {

@@ -44,10 +44,20 @@ export const limit: FindCause = async (probe, { call, code }) => {
   if (call !== 'unshare' || (code !== 'ENOSPC' && code !== 'EUSERS')) return undefined;
   const most = await probe.text(`/proc/sys/${LIMIT.replaceAll('.', '/')}`);
   if (most === '0') return { why: `${LIMIT} is 0`, cure: setSysctl(LIMIT, 15000) };
-  const nested = await isNested(probe);
+  const usedUp = `the ${most ?? 'unknown number of'} user namespaces that ${LIMIT} allows are used up`;
+  const raise = `End what holds them (lsns -t user), or raise the limit: ${setSysctl(LIMIT, 2 * (Number(most) || 15000))}`;
+  if (!(await isNested(probe))) return { why: usedUp, cure: raise };
+  const deep = 'user namespaces are nested 33 deep here, the most there can be';
+  const further = 'Start this program further out';
+  // As many as that are never used up; a limit of a namespace around this one may be, and cannot be seen.
+  if (Number(most) > 1e6)
+    return {
+      why: `${deep}, or those that a namespace around this one allows are used up`,
+      cure: `${further}, or raise ${LIMIT} outside`,
+    };
   return {
-    why: `the user namespaces that ${LIMIT} allows (${most ?? 'unknown'} here) are used up${nested ? ', here or in a namespace around this one, or this is the 33rd one inside another' : ''}`,
-    cure: `End what holds them (lsns -t user), or raise the limit${nested ? ', outside too' : ''}: ${setSysctl(LIMIT, 2 * (Number(most) || 15000))}${nested ? '; if they are nested 33 deep, start this program further out' : ''}`,
+    why: `${usedUp}, or ${deep}`,
+    cure: `${raise}. If they are nested too deep: ${further.toLowerCase()}`,
   };
 };
 
@@ -73,6 +83,23 @@ export const unmapped: FindCause = async (probe, refusal) => {
     };
   }
   return undefined;
+};
+
+/** Since 5.12 the root of a namespace may be mapped only by who could give files capabilities there. */
+export const rootWithoutSetfcap: FindCause = async (probe, { call, code }) => {
+  if (call !== 'write' || code !== 'EPERM' || probe.uid !== 0 || probe.capable('SETFCAP')) return undefined;
+  return {
+    why: 'root without CAP_SETFCAP may not map itself into a user namespace',
+    cure: 'Run it as an ordinary user (setpriv --reuid=USER node …, docker run --user 1000 …), or leave it CAP_SETFCAP (docker run --cap-add SETFCAP …)',
+  };
+};
+
+export const undumpable: FindCause = async (probe, { call, code }) => {
+  if (call !== 'openat' || code !== 'EACCES' || probe.dumpable()) return undefined;
+  return {
+    why: 'this process changed its user or gave up capabilities, so that it may not write maps, and the stub did not do it',
+    cure: 'Start it as the user it is to run as: setpriv --reuid=USER node …, or User= in the unit',
+  };
 };
 
 /** The kernel refuses user namespaces to who has another root directory than its mount namespace. */

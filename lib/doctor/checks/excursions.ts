@@ -1,5 +1,6 @@
 // The two ways into another namespace: a clone that shares this process's memory, and the stub.
 import { whyRefused } from '../causes/index.js';
+import { filteredCalls } from '../causes/seccomp.js';
 import { type Check, direct, type Examine, refusal, told } from '../check.js';
 import { mountOf, mountsOf } from '../mountinfo.js';
 import type { Probes } from '../probes.js';
@@ -21,12 +22,17 @@ export const memory: Examine = async (probe) => {
   };
 };
 
+async function whyNoMemfd(probe: Probes): Promise<string | undefined> {
+  if (Number(await probe.text('/proc/sys/vm/memfd_noexec')) >= 2) return 'vm.memfd_noexec is 2';
+  return (await filteredCalls(probe)).includes('memfd_create') ? 'memfd_create is refused' : undefined;
+}
+
 export const stub: Examine = async (probe): Promise<Check> => {
-  const memfd = (await probe.text('/proc/sys/vm/memfd_noexec')) ?? '0';
   const name = 'stub';
   const refused = refusal(await probe.stub());
+  const why = await whyNoMemfd(probe);
   if (!refused) {
-    const from = Number(memfd) >= 2 ? 'a file without a name, since vm.memfd_noexec is 2' : 'a memfd';
+    const from = why ? `a file without a name, since ${why}` : 'a memfd';
     return { name, ok: true, found: `runs, from ${from}`, required: false };
   }
   const required = !(await probe.memoryIsShared()) || (!direct(probe) && !probe.dumpable());
@@ -34,16 +40,15 @@ export const stub: Examine = async (probe): Promise<Check> => {
   const places = directories(probe);
   const mounts = await mountsOf(probe);
   const noexec = places.filter((place) => mountOf(mounts, place)?.options.includes('noexec'));
-  if (Number(memfd) >= 2 || (await probe.calls()).get('memfd_create') === 'EPERM') {
-    const reason = Number(memfd) >= 2 ? 'vm.memfd_noexec is 2' : 'memfd_create is refused';
+  if (why) {
     return {
       name,
       ok: false,
-      found: `${found}; ${reason}, and ${noexec.join(', ') || places.join(', ')} cannot hold programs`,
-      cure: `sudo sysctl -w vm.memfd_noexec=1, or a directory that can: XDG_RUNTIME_DIR=DIRECTORY, or mount -o remount,exec ${noexec[0] ?? places[0]}`,
+      found: `${found}; ${why}, and ${noexec.join(', ') || places.join(', ')} cannot hold programs`,
+      cure: `Either ${why.startsWith('vm') ? 'sudo sysctl -w vm.memfd_noexec=1' : 'allow memfd_create in the seccomp filter'}, or provide a directory for it: XDG_RUNTIME_DIR=DIRECTORY, or sudo mount -o remount,exec ${noexec.at(-1) ?? '/tmp'}`,
       required,
     };
   }
-  const { why, cure } = await whyRefused(probe, refused);
-  return { name, ok: false, found: `${found}; ${why}`, cure, required };
+  const cause = await whyRefused(probe, refused);
+  return { name, ok: false, found: `${found}; ${cause.why}`, cure: cause.cure, required };
 };

@@ -5,16 +5,30 @@ import { engineCure } from '../engine.js';
 import { mountOf, mountsOf } from '../mountinfo.js';
 import type { Probes } from '../probes.js';
 
-/** Whether a name made here shows in the mount namespace of the first process. Undefined where nobody can tell. */
-async function seenOutside(probe: Probes): Promise<boolean | undefined> {
-  const [own, first] = await Promise.all([
-    probe.identity('/proc/self/ns/mnt'),
-    probe.identity('/proc/1/ns/mnt'),
-  ]);
-  if (own === undefined || first === undefined) return undefined;
-  if (own === first) return true;
+/** The first process and this one's ancestors, as far as /proc shows them. */
+async function ancestors(probe: Probes): Promise<number[]> {
+  const pids = [1];
+  let pid: number | 'self' = 'self';
+  for (;;) {
+    // The command's name is in parentheses and may hold any character, parentheses included.
+    const stat: string = (await probe.text(`/proc/${pid}/stat`)) ?? '';
+    pid = Number(/^\d+ \(.*\) \S (\d+)/s.exec(stat)?.[1] ?? 0);
+    if (pid <= 1 || pids.includes(pid)) return pids;
+    pids.push(pid);
+  }
+}
+
+/** A process outside of this one's mount namespace that does not see the names made here. */
+async function whoSeesNone(probe: Probes): Promise<number | undefined> {
+  const own = await probe.identity('/proc/self/ns/mnt');
   const shared = mountOf(await mountsOf(probe), NETNS_DIRECTORY)?.shared;
-  return shared !== undefined && (await mountsOf(probe, 1)).some((mount) => mount.shared === shared);
+  for (const pid of await ancestors(probe)) {
+    const other = await probe.identity(`/proc/${pid}/ns/mnt`);
+    if (own === undefined || other === undefined || other === own) continue;
+    const mounts = await mountsOf(probe, pid);
+    if (shared === undefined || !mounts.some((mount) => mount.shared === shared)) return pid;
+  }
+  return undefined;
 }
 
 /** Where the first directory would be made that is missing. */
@@ -45,11 +59,12 @@ export const names: Examine = async (probe): Promise<Check> => {
     const { why, cure } = await whyRefused(probe, refused);
     return { ...check, found: `nothing can be mounted: ${told(refused)}; ${why}`, cure };
   }
-  if ((await seenOutside(probe)) === false) {
+  const outside = await whoSeesNone(probe);
+  if (outside !== undefined) {
     return {
       ...check,
       found: 'this process is in a mount namespace of its own: nobody outside sees the names it makes',
-      cure: 'Start it outside: nsenter --mount=/proc/1/ns/mnt node …; in a systemd unit, leave out PrivateMounts=, PrivateTmp=, ProtectSystem= and the like',
+      cure: `Start it outside: nsenter --mount=/proc/${outside}/ns/mnt node …; in a systemd unit, leave out PrivateMounts=, PrivateTmp=, ProtectSystem= and the like`,
     };
   }
   return { ...check, ok: true, found: 'can be pinned under /run/netns' };

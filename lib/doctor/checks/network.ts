@@ -11,16 +11,25 @@ type Inside = NonNullable<NetworkTrial['inside']>;
 export const namespaces: Examine = async (probe): Promise<Check> => {
   const check = { name: 'network namespaces', required: true };
   const trial = await probe.network();
-  const refused = refusal(trial.made) ?? refusal(trial.inside?.netlink);
+  const refused = refusal(trial.made) ?? refusal(trial.inside?.netlink) ?? notEntered(probe, trial.inside);
   if (!refused)
     return { ...check, ok: true, found: `made one${direct(probe) ? '' : ', rootless'}, and set lo up in it` };
-  const found = trial.made.ok ? `made one, but netlink does not work in it: ${told(refused)}` : told(refused);
+  if (!direct(probe) && !(await probe.userNamespace()).ok) {
+    return { ...check, ok: false, found: `${told(refused)}; without privileges it takes a user namespace` };
+  }
+  const found = trial.made.ok ? `made one, but it is of no use: ${told(refused)}` : told(refused);
   const { why, cure } = await whyNone(probe, refused);
   return { ...check, ok: false, found: `${found}; ${why}`, cure };
 };
 
+/** Without privileges the trial is entered by the stub; that this does not run is said elsewhere. */
+function notEntered(probe: Probes, trial: Inside | undefined): Refusal | undefined {
+  const refused = refusal(trial?.entered);
+  return refused?.call === 'clone' && !direct(probe) ? undefined : refused;
+}
+
 async function whyNone(probe: Probes, refused: Refusal) {
-  if (refused.code === 'ENOSPC' && (await probe.userNamespace()).ok) {
+  if (refused.code === 'ENOSPC') {
     const most = await probe.text(`/proc/sys/${LIMIT.replaceAll('.', '/')}`);
     return {
       why:
@@ -32,11 +41,6 @@ async function whyNone(probe: Probes, refused: Refusal) {
   }
   if (refused.code === 'EINVAL' && refused.call === 'unshare')
     return { why: 'this kernel was built without them', cure: 'Boot a kernel with CONFIG_NET_NS=y' };
-  if (refused.code === 'ENOENT' && refused.call === 'openat')
-    return { why: 'there is no /proc to find it in', cure: 'mount -t proc proc /proc' };
-  if (!direct(probe) && !(await probe.userNamespace()).ok) {
-    return { why: 'it needs a user namespace', cure: 'As for user namespaces' };
-  }
   return (direct(probe) ? whyRefused : whyNoUsers)(probe, refused);
 }
 
@@ -55,7 +59,6 @@ function inside(
         name,
         ok: false,
         found: 'not tried: there is no network namespace',
-        cure: 'As for network namespaces',
         required,
       };
     const refused = refusal(trial[what]);
@@ -78,17 +81,17 @@ function kind(name: 'veth' | 'bridge', required: boolean, works: string): Examin
 export const veth = kind('veth', true, 'made a pair');
 export const bridge = kind('bridge', true, 'made one');
 
-export const ping = inside(
-  'ping',
-  true,
-  'icmp',
-  'opened a raw ICMP socket inside',
-  async (probe, refused) => {
-    if (refused.code === 'EPERM' && direct(probe) && !probe.capable('NET_RAW'))
-      return { why: 'CAP_NET_RAW is missing', cure: await engineCure(probe, 'capabilities') };
+/** Ping falls back to ping sockets, which a new namespace allows to no group until it is told to. */
+async function withoutRaw(probe: Probes, refused: Refusal) {
+  if (refused.code !== 'EPERM' || !direct(probe) || probe.capable('NET_RAW'))
     return whyRefused(probe, refused);
-  },
-);
+  return {
+    why: 'CAP_NET_RAW is missing',
+    cure: `${await engineCure(probe, 'capabilities')}. Or in each namespace: netns.sysctl('net.ipv4.ping_group_range', '0 2147483647')`,
+  };
+}
+
+export const ping = inside('ping', true, 'icmp', 'opened a raw ICMP socket inside', withoutRaw);
 
 export const ping6 = inside(
   'ping over IPv6',
@@ -96,32 +99,23 @@ export const ping6 = inside(
   'icmp6',
   'opened a raw ICMPv6 socket inside',
   async (probe, refused) => {
-    if (refused.code === 'EAFNOSUPPORT')
-      return {
-        why: 'this kernel has no IPv6',
-        cure: 'Boot without ipv6.disable=1 on the kernel command line, or load the module: sudo modprobe ipv6',
-      };
-    if (refused.code === 'EPERM' && direct(probe) && !probe.capable('NET_RAW'))
-      return { why: 'CAP_NET_RAW is missing', cure: await engineCure(probe, 'capabilities') };
-    return whyRefused(probe, refused);
+    if (refused.code !== 'EAFNOSUPPORT') return withoutRaw(probe, refused);
+    return {
+      why: 'this kernel has no IPv6',
+      cure: 'Boot without ipv6.disable=1 on the kernel command line, or load the module: sudo modprobe ipv6',
+    };
   },
 );
 
-export const sysctl = inside(
-  'sysctls',
-  false,
-  'sysctl',
-  'entered one, and set a sysctl there',
-  async (probe, refused) => {
-    if (refused.code === 'EROFS')
-      return {
-        why: '/proc/sys is read-only, as container engines mount it',
-        cure: await engineCure(probe, 'proc'),
-      };
-    if (refused.code === 'ENOENT')
-      return { why: '/proc/sys is not there', cure: await engineCure(probe, 'proc') };
-    if (refused.call === 'clone' && !direct(probe))
-      return { why: 'entering it here takes the stub, which does not run', cure: 'As for the stub' };
-    return whyRefused(probe, refused);
-  },
-);
+export const sysctl = inside('sysctls', false, 'sysctl', 'set one inside', async (probe, refused) => {
+  if (refused.code === 'EROFS')
+    return {
+      why: '/proc/sys is read-only, as container engines mount it',
+      cure: await engineCure(probe, 'proc'),
+    };
+  if (refused.code === 'ENOENT')
+    return { why: '/proc/sys is not there', cure: await engineCure(probe, 'proc') };
+  if (refused.call === 'clone' && !direct(probe))
+    return { why: 'entering takes the stub here, which does not run', cure: 'As for the stub' };
+  return whyRefused(probe, refused);
+});
