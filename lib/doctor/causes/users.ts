@@ -53,7 +53,7 @@ export const limit: FindCause = async (probe, { call, code }) => {
   if (Number(most) > 1e6)
     return {
       why: `${deep}, or those that a namespace around this one allows are used up`,
-      cure: `${further}, or raise ${LIMIT} outside`,
+      cure: `${further}, or raise ${LIMIT} outside (bwrap: without --disable-userns)`,
     };
   return {
     why: `${usedUp}, or ${deep}`,

@@ -44,7 +44,7 @@ async function whyNone(probe: Probes, refused: Refusal) {
   return (direct(probe) ? whyRefused : whyNoUsers)(probe, refused);
 }
 
-/** A check of something that is tried inside; `untried` where there was nothing to try it in. */
+/** A check of something that is tried inside. It has no cure of its own where there was nothing to try it in. */
 function inside(
   name: string,
   required: boolean,
@@ -85,10 +85,10 @@ export const bridge = kind('bridge', true, 'made one');
 async function withoutRaw(probe: Probes, refused: Refusal) {
   if (refused.code !== 'EPERM' || !direct(probe) || probe.capable('NET_RAW'))
     return whyRefused(probe, refused);
-  return {
-    why: 'CAP_NET_RAW is missing',
-    cure: `${await engineCure(probe, 'capabilities')}. Or in each namespace: netns.sysctl('net.ipv4.ping_group_range', '0 2147483647')`,
-  };
+  const cure = await engineCure(probe, 'capabilities');
+  const sysctls = (await probe.network()).inside?.sysctl.ok;
+  const instead = "; or, in each namespace, netns.sysctl('net.ipv4.ping_group_range', '0 2147483647')";
+  return { why: 'CAP_NET_RAW is missing', cure: sysctls ? cure + instead : cure };
 }
 
 export const ping = inside('ping', true, 'icmp', 'opened a raw ICMP socket inside', withoutRaw);
