@@ -38,7 +38,7 @@ export async function requestOutcome(request: Promise<unknown>): Promise<Outcome
 }
 
 /** Runs `work` with descriptors that are closed behind it. */
-export async function using<T>(fds: readonly Fd[], work: () => Promise<T>): Promise<T> {
+export async function holding<T>(fds: readonly Fd[], work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } finally {

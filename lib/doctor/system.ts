@@ -6,7 +6,7 @@ import { errnoName } from '../syscalls/errno.js';
 import { CLONE, isFailure } from '../syscalls/excursion.js';
 import { libcVersion } from '../syscalls/libc.js';
 import { type Native, native } from '../syscalls/native.js';
-import { make, refused, using, WORKED } from './attempt.js';
+import { holding, make, refused, WORKED } from './attempt.js';
 import {
   CAPABILITIES,
   type Capability,
@@ -62,7 +62,7 @@ async function tryCalls(ownMemory: boolean): Promise<Map<ProbedCall, string>> {
 
 async function tryUserNamespace(): Promise<Outcome> {
   const made = await make(CLONE.user, ['user']);
-  return Array.isArray(made) ? using(made, async () => WORKED) : made;
+  return Array.isArray(made) ? holding(made, async () => WORKED) : made;
 }
 
 /** Each attempt is made once, however many checks ask for it. */

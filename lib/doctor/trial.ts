@@ -7,7 +7,7 @@ import { link as codec, type LinkRequest } from '../rtnetlink/link.js';
 import { CLONE, type Inside, isFailure } from '../syscalls/excursion.js';
 import type { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
-import { make, outcomeOf, requestOutcome, using, WORKED } from './attempt.js';
+import { holding, make, outcomeOf, requestOutcome, WORKED } from './attempt.js';
 import type { NetworkTrial, Outcome } from './probes.js';
 
 const SOCK_RAW = 3;
@@ -31,7 +31,7 @@ export async function tryNetwork(direct: boolean): Promise<NetworkTrial> {
   const { flags, names } = place(direct);
   const made = await make(flags, names, netlinkSocket(NETLINK.ROUTE));
   if (!Array.isArray(made)) return { made };
-  return using(made, async () => {
+  return holding(made, async () => {
     const [route, net, user] = made.toReversed() as [Fd, Fd, Fd?];
     // Foreign as far as the add-on knows, so that it is entered by the stub.
     const entries = [...(user ? [user.native, CLONE.user] : []), net.native, CLONE.net];
@@ -72,7 +72,7 @@ async function tryLinks(route: Fd): Promise<{ netlink: Outcome; veth: Outcome; b
 async function trySocket(direct: boolean, socket: readonly number[]): Promise<Outcome> {
   const { flags } = place(direct);
   const made = await make(flags, [], socket);
-  return Array.isArray(made) ? using(made, async () => WORKED) : made;
+  return Array.isArray(made) ? holding(made, async () => WORKED) : made;
 }
 
 async function trySysctl({ entries, ownMemory }: Inside): Promise<Outcome> {
@@ -86,7 +86,7 @@ const MS = { BIND: 0x1000, REC: 0x4000, PRIVATE: 0x40000 } as const;
 export async function tryMount(target: string): Promise<Outcome> {
   const made = await make(CLONE.mnt, ['mnt']);
   if (!Array.isArray(made)) return made;
-  return using(made, async () => {
+  return holding(made, async () => {
     const entries = [(made[0] as Fd).native, CLONE.mnt];
     const mount = (source: string, to: string, flags: number) =>
       native().mount(entries, false, source, to, null, flags, null);

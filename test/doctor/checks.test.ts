@@ -66,6 +66,11 @@ describe('what it runs on', () => {
     expect(older.found, 'what was brought to it from newer ones').not.toContain('mounts by descriptor');
   });
 
+  test('what a filter hides is not laid to the kernel', async () => {
+    const hidden = await check('kernel', { release: '6.18.0', calls: { statmount: 'ENOSYS' } });
+    expect(hidden.found).toBe('Linux 6.18.0; a seccomp filter refuses statmount');
+  });
+
   test('a runtime that is too old', async () => {
     const node = await check('runtime', { runtime: { name: 'Node.js', version: '20.18.1' } });
     expect(node).toMatchObject({ ok: false, cure: 'Install Node.js 20.19 or newer' });
@@ -270,7 +275,10 @@ describe('names', () => {
   test('a mount namespace of its own, unless what it mounts is passed on', async () => {
     const identities = { '/proc/1/ns/mnt': 'the first one' };
     const own = (tags: string) => `42 27 8:1 /netns /run/netns rw ${tags} - ext4 /dev/sda rw`;
-    const outside = { '/proc/1/mountinfo': '42 27 8:1 /netns /run/netns rw shared:7 - ext4 /dev/sda rw' };
+    const outside = {
+      '/proc/1/mountinfo':
+        '27 1 8:1 / / rw - ext4 /dev/sda rw\n42 27 8:1 /netns /run/netns rw shared:7 - ext4 /dev/sda rw',
+    };
     const seen = async (tags: string) =>
       check('names', { ...root, identities, files: { ...outside, '/proc/self/mountinfo': own(tags) } });
     expect((await seen('shared:7')).ok).toBe(true);

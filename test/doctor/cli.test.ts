@@ -52,6 +52,20 @@ describe('doctor', () => {
     expect((await inTerminal('NO_COLOR=1')).stdout).not.toContain('\x1b[');
   });
 
+  test('says why the add-on could not be loaded, and fails', async () => {
+    const { code, stdout } = await end(
+      'env',
+      'NSNET_BINARY=/nowhere/nsnet.node',
+      process.execPath,
+      cli,
+      'doctor',
+    );
+    expect(code).toBe(1);
+    expect(stdout).toContain('✘ add-on');
+    expect(stdout).toContain('/nowhere/nsnet.node: there is no such file');
+    expect(stdout).toMatch(/^ +→ ./m);
+  });
+
   test('--json prints what doctor() gives', async () => {
     const { ok, code, of } = await diagnosisOf(process.execPath, cli, 'doctor', '--json');
     expect({ ok, code }).toEqual({ ok: true, code: 0 });
