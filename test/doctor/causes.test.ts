@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { profileFor } from '../../lib/doctor/causes/apparmor.js';
 import { whyNoUsers, whyRefused } from '../../lib/doctor/causes/index.js';
 import { filteredCalls } from '../../lib/doctor/causes/seccomp.js';
+import { plain, render } from '../../lib/doctor/render.js';
+import { run } from '../support/witness.js';
 import { ALL, type Faults, fake, refused } from './support/fake.js';
 
 const unshareDenied = refused('unshare', 'EPERM');
@@ -85,20 +87,33 @@ describe('AppArmor', () => {
       expect(cause.cure).toBe(
         [
           'Give this program a profile that allows them:',
-          "sudo tee /etc/apparmor.d/nsnet-node <<'EOF'",
-          'abi <abi/4.0>,',
-          'include <tunables/global>',
-          '',
-          'profile nsnet-node /usr/bin/node flags=(unconfined) {',
-          '  userns,',
-          '  include if exists <local/nsnet-node>',
-          '}',
-          'EOF',
+          "printf '%s\\n' \\",
+          "  'abi <abi/4.0>,' \\",
+          "  'include <tunables/global>' \\",
+          "  'profile nsnet-node /usr/bin/node flags=(unconfined) {' \\",
+          "  '  userns,' \\",
+          "  '  include if exists <local/nsnet-node>' \\",
+          "  '}' \\",
+          '  | sudo tee /etc/apparmor.d/nsnet-node',
           'sudo apparmor_parser -r /etc/apparmor.d/nsnet-node',
           "Or allow them to every program: sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; to keep it: echo 'kernel.apparmor_restrict_unprivileged_userns=0' | sudo tee /etc/sysctl.d/90-nsnet.conf",
         ].join('\n'),
       );
     }
+  });
+
+  test('its commands can be pasted as they are printed', async () => {
+    const program = "/home/o'neill/bin/node";
+    const { cure } = await why(mapDenied, { files, program });
+    const check = { name: 'user namespaces', ok: false, found: 'none', cure, required: true };
+    const printed = render({ ok: false, checks: [check] }, plain).split('\n');
+    const from = printed.findIndex((line) => line.includes('printf'));
+    const to = printed.findIndex((line) => line.includes('sudo tee'));
+    const pasted = printed
+      .slice(from, to + 1)
+      .join('\n')
+      .replace('sudo tee /etc/apparmor.d/nsnet-node', 'cat');
+    expect(await run('sh', ['-c', pasted])).toBe(`${profileFor(program)}\n`);
   });
 
   test('or at once, where the profile for it is missing', async () => {

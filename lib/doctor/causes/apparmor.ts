@@ -12,12 +12,17 @@ export function profileFor(program: string): string {
   return [
     'abi <abi/4.0>,',
     'include <tunables/global>',
-    '',
     `profile nsnet-node ${path} flags=(unconfined) {`,
     '  userns,',
     '  include if exists <local/nsnet-node>',
     '}',
   ].join('\n');
+}
+
+/** A command that writes it. It may be pasted with spaces before its lines, as doctor prints them; a here-document not. */
+function writing(profile: string): string[] {
+  const lines = profile.split('\n').map((line) => `'${line.replaceAll("'", "'\\''")}'`);
+  return ["printf '%s\\n' \\", ...lines.map((line) => `  ${line} \\`), `  | sudo tee ${FILE}`];
 }
 
 /** The label this process has: 'unconfined', 'docker-default (enforce)'; undefined without AppArmor. */
@@ -40,9 +45,7 @@ export const restriction: FindCause = async (probe, refusal) => {
     why: `AppArmor allows this program no capabilities in a user namespace${made ? ', though it may make one' : ''} (${RESTRICTION} = 1)`,
     cure: [
       'Give this program a profile that allows them:',
-      `sudo tee ${FILE} <<'EOF'`,
-      profileFor(probe.program),
-      'EOF',
+      ...writing(profileFor(probe.program)),
       `sudo apparmor_parser -r ${FILE}`,
       `Or allow them to every program: ${setSysctl(RESTRICTION, 0)}`,
     ].join('\n'),
