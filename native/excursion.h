@@ -84,15 +84,12 @@ class Excursion {
   static int Run(const Where& where, Program& program, bool move);
   // Forces the stub for everything, as on systems where CLONE_VM is not sane (QEMU's user mode, WSL 1).
   static void ForceOwnMemory(bool force);
-  // Forces the O_TMPFILE copy of the stub, as where vm.memfd_noexec=2 forbids the memfd.
-  static void ForceTemporaryFile(bool force);
   // Whether clones share memory here: probed once.
   static bool MemoryIsShared();
   static bool UsesOwnMemory(const Where& where);
 
  private:
   static int RunShared(Program& program);
-  static int RunStub(const Where& where, Program& program);
 };
 
 // What a failed excursion gives to TypeScript: { errno, syscall }.

@@ -6,7 +6,7 @@ import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/
 import { abortError, NsnetError, withDetails } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
 import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
-import { altNamesRequest, deleteLinkRequest, explainLink } from './link.js';
+import { altNamesRequest, deleteLinkRequest, explainLink } from './requests.js';
 import type { LinkOptions } from './types.js';
 
 type Attributes = NonNullable<LinkRequest['attributes']>;

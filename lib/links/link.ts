@@ -2,17 +2,17 @@ import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
 import { type AnyNetns, type Internals, internals, openInternals } from '../namespaces/network.js';
 import { parseMac } from '../netlink/addresses.js';
-import { NLM_F } from '../netlink/constants.js';
 import type { Request } from '../netlink/request.js';
-import { IFF, messageName, RTM } from '../rtnetlink/constants.js';
+import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
-import { closedError, type ErrorDetails, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
+import { closedError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
 import { checkObject, checkSignal } from '../syscalls/validate.js';
 import { type AddressSpec, addressRequest } from './addresses.js';
 import { brandLink } from './brand.js';
 import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
 import { readInfo } from './info.js';
 import { waitUntilReady } from './ready.js';
+import { altNamesRequest, deleteLinkRequest, explainLink } from './requests.js';
 import type { LinkInfo, LinkKinds, LinkOptions, LinkStats } from './types.js';
 import { checkAddresses, checkLinkChanges } from './validate.js';
 
@@ -302,61 +302,4 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
       work.push(inner.route.request(altNamesRequest('add', inner, this.index, come, this.subject)));
     await Promise.all(work);
   }
-}
-
-/** RTM_NEWLINKPROP or RTM_DELLINKPROP (5.5). */
-export function altNamesRequest(
-  mode: 'add' | 'delete',
-  inner: Internals,
-  index: number,
-  names: string[],
-  subject: string,
-): Request {
-  const type = mode === 'add' ? RTM.NEWLINKPROP : RTM.DELLINKPROP;
-  return {
-    name: messageName(type),
-    type,
-    flags: mode === 'add' ? NLM_F.CREATE | NLM_F.EXCL | NLM_F.APPEND : 0,
-    codec,
-    body: () => {
-      forgetNames(inner);
-      return {
-        family: 0,
-        type: 0,
-        index,
-        flags: 0,
-        change: 0,
-        attributes: { propList: { altIfname: names } },
-      };
-    },
-    subject,
-  };
-}
-
-export function deleteLinkRequest(inner: Internals, index: number, subject: string): Request {
-  return {
-    name: 'RTM_DELLINK',
-    type: RTM.DELLINK,
-    flags: 0,
-    codec,
-    body: () => {
-      forgetNames(inner);
-      return { index };
-    },
-    subject,
-    explain: explainLink,
-  };
-}
-
-/** What is known of the causes of refusals. */
-export function explainLink(error: NsnetError): NsnetError {
-  const hints: Record<string, ErrorDetails> = {
-    EPERM: {
-      hint: 'This needs CAP_NET_ADMIN in the user namespace that owns the network namespace (for two ends, in both)',
-    },
-    EOPNOTSUPP: { hint: 'This kernel has no such kind of link, or the kind cannot do this' },
-    ENODEV: { hint: 'The link, its master or its namespace is gone' },
-  };
-  const details = hints[error.code];
-  return details ? withDetails(error, details) : error;
 }

@@ -1,0 +1,64 @@
+import type { Internals } from '../namespaces/network.js';
+import { NLM_F } from '../netlink/constants.js';
+import type { Request } from '../netlink/request.js';
+import { messageName, RTM } from '../rtnetlink/constants.js';
+import { link as codec } from '../rtnetlink/link.js';
+import { type ErrorDetails, type NsnetError, withDetails } from '../syscalls/errors.js';
+import { forgetNames } from './devices.js';
+
+/** RTM_NEWLINKPROP or RTM_DELLINKPROP (5.5). */
+export function altNamesRequest(
+  mode: 'add' | 'delete',
+  inner: Internals,
+  index: number,
+  names: string[],
+  subject: string,
+): Request {
+  const type = mode === 'add' ? RTM.NEWLINKPROP : RTM.DELLINKPROP;
+  return {
+    name: messageName(type),
+    type,
+    flags: mode === 'add' ? NLM_F.CREATE | NLM_F.EXCL | NLM_F.APPEND : 0,
+    codec,
+    body: () => {
+      forgetNames(inner);
+      return {
+        family: 0,
+        type: 0,
+        index,
+        flags: 0,
+        change: 0,
+        attributes: { propList: { altIfname: names } },
+      };
+    },
+    subject,
+  };
+}
+
+export function deleteLinkRequest(inner: Internals, index: number, subject: string): Request {
+  return {
+    name: 'RTM_DELLINK',
+    type: RTM.DELLINK,
+    flags: 0,
+    codec,
+    body: () => {
+      forgetNames(inner);
+      return { index };
+    },
+    subject,
+    explain: explainLink,
+  };
+}
+
+/** What is known of the causes of refusals. */
+export function explainLink(error: NsnetError): NsnetError {
+  const hints: Record<string, ErrorDetails> = {
+    EPERM: {
+      hint: 'This needs CAP_NET_ADMIN in the user namespace that owns the network namespace (for two ends, in both)',
+    },
+    EOPNOTSUPP: { hint: 'This kernel has no such kind of link, or the kind cannot do this' },
+    ENODEV: { hint: 'The link, its master or its namespace is gone' },
+  };
+  const details = hints[error.code];
+  return details ? withDetails(error, details) : error;
+}
