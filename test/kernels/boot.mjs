@@ -10,8 +10,8 @@ import { removeDirectory, start, stop, temporaryDirectory } from './children.mjs
 const memory = '3G';
 /** What tells the guest's own lines from what the tests print. */
 const mark = '\x1e';
-// One processor: with more, emulated at the same time, QEMU loses the race when a kernel patches its own code (a
-// static key flips, as nftables hooks make them), and the guest panics; taking turns on one thread, more are only slower.
+// One processor: with more, emulated at the same time, QEMU loses the race when a kernel patches its own code
+// (a static key flips, as nftables hooks make them), and the guest panics. On one thread, more are only slower.
 const emulation = ['-accel', 'tcg', '-cpu', 'Nehalem', '-smp', '1'];
 const hardware = ['-accel', 'kvm', '-cpu', 'host', '-smp', '2'];
 

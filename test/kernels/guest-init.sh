@@ -37,7 +37,7 @@ for link in fd: stdin:/0 stdout:/1 stderr:/2; do ln -s "/proc/self/fd${link#*:}"
 mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
 mount -t tmpfs -o mode=755 run /root/run
 mount -t tmpfs -o mode=1777 tmp /root/tmp
-# The layer is no upper for an overlay, and the tmpfs of old kernels stores no user.* attributes: a real disk does both.
+# For overlays of ordinary users: the tmpfs of old kernels stores no user.* attributes.
 mount -t ext4 /dev/vda /root/var/tmp
 chmod 1777 /root/var/tmp
 

@@ -1,4 +1,4 @@
-// A vitest reporter for the guest: one line for the host with the counts, marked like the lines of guest-run.sh.
+// A vitest reporter for the guest: a line for the host with the counts, marked like those of guest-run.sh.
 export default class GuestReporter {
   onTestRunEnd(modules, unhandledErrors) {
     const counts = { passed: 0, failed: unhandledErrors.length, skipped: 0 };

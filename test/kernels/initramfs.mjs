@@ -9,7 +9,7 @@ import { dependencies, indexModules, loadOrder, matchModules, readModule } from 
 /** What the guest cannot start without: devices, the shared root and the layer on top of it. */
 const essential = ['virtio_pci', 'virtio_console', 'virtio_blk', 'virtio_rng', 'virtiofs', 'overlay'];
 
-/** What tests use. The guest loads nothing on demand, so a feature that is not listed here is absent there. */
+/** What tests use. The guest loads nothing on demand, so a feature that is not listed is absent there. */
 const features = [
   ...[
     'loop',
@@ -100,7 +100,7 @@ export function initramfs(kernel, busybox, job) {
   return { archive: Buffer.concat([base, archive]), absent };
 }
 
-/** Unpacking and sorting out the modules takes a second or two, so their archive is kept beside the kernel. */
+/** Unpacking and sorting the modules takes a second or two, so their archive is kept beside the kernel. */
 function modulesArchive(kernel) {
   const index = indexModules(kernel.modules);
   const first = matchModules(essential, index);

@@ -3,7 +3,7 @@ import { cpio, directory, file } from './cpio.mjs';
 import { dependencies, loadOrder, matchModules } from './modules.mjs';
 import { summarize } from './report.mjs';
 
-/** The least ELF file that has a .modinfo section: a header, three section headers, and what they point at. */
+/** The least ELF file with a .modinfo section: a header, three section headers, and what they point at. */
 function elf(modinfo: string[]): Buffer {
   const names = Buffer.from('\0.modinfo\0.shstrtab\0');
   const info = Buffer.from(modinfo.map((line) => `${line}\0`).join(''));

@@ -21,7 +21,7 @@ export function indexModules(directory) {
   return { files, builtin: new Set(builtin.map(moduleName)) };
 }
 
-/** Every module whose name matches one of the patterns; a pattern is a name in which `*` stands for anything. */
+/** Every module whose name matches one of the patterns: names in which `*` stands for anything. */
 export function matchModules(patterns, index) {
   const names = [...index.files.keys()].sort();
   const wanted = [];
