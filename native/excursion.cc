@@ -128,6 +128,7 @@ int Excursion::Run(const Where& where, Program& program, bool move) {
     next++;
   }
   steps->count += prefix;
+  program.failed_call_ = own_memory ? SYS_execveat : SYS_clone;
   int error = own_memory ? RunInStub(steps, DescriptorsOf(where)) : RunShared(program);
   if (error == 0 && steps->failed >= 0) {
     error = static_cast<int>(steps->steps[steps->failed].result);

@@ -156,27 +156,32 @@ Napi::Value PidfdExited(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), poll(&waiting, 1, 0) != 0);
 }
 
+int MakeShared(UniqueFd* fd, bool own_memory, bool map, const char** call) {
+  Where where;
+  where.own_memory = own_memory;
+  Program program;
+  program.Step(SYS_unshare, 0, {CLONE_NEWUSER});
+  if (map) MapSelf(&program, Excursion::UsesOwnMemory(where), false);
+  const int kept = OpenSelf(&program, "user");
+  const int error = Excursion::Run(where, program, true);
+  *call = program.FailedCall();
+  if (error == 0) *fd = program.Take(kept);
+  return error;
+}
+
 }  // namespace
 
 int SharedUserNamespace(UniqueFd* fd, const char** call) {
   Shared& shared = TheShared();
   std::lock_guard<std::mutex> lock(shared.mutex);
   if (shared.fd.Get() < 0) {
-    int error = 0;
-    // A process that gave up privileges is not dumpable, so it may not write a map through its own memory; the
-    // stub, freshly executed, may.
-    for (const bool own_memory : {false, true}) {
-      Where where;
-      where.own_memory = own_memory;
-      Program program;
-      program.Step(SYS_unshare, 0, {CLONE_NEWUSER});
-      MapSelf(&program, Excursion::UsesOwnMemory(where), false);
-      const int kept = OpenSelf(&program, "user");
-      error = Excursion::Run(where, program, true);
-      *call = program.FailedCall();
-      if (error == 0) shared.fd = program.Take(kept);
-      if (error != -EACCES) break;
-    }
+    int error = MakeShared(&shared.fd, false, true, call);
+    const char* retried = nullptr;
+    // A process that gave up privileges is not dumpable, so it may not write a map through its own memory; the stub,
+    // freshly executed, may.
+    if (error == -EACCES && MakeShared(&shared.fd, true, true, &retried) == 0) error = 0;
+    // Root without CAP_SETFCAP may not map itself (5.12). Networks do not need the map.
+    if (error == -EPERM && geteuid() == 0 && MakeShared(&shared.fd, false, false, &retried) == 0) error = 0;
     if (error < 0) return error;
     struct stat status;
     if (fstat(shared.fd.Get(), &status) != 0) return -errno;

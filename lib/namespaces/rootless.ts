@@ -20,7 +20,7 @@ function hintFor({ code }: NsnetError): ErrorDetails['hint'] {
   if (code === 'ENOSPC' || code === 'EUSERS') {
     return 'User namespaces are off or used up: see sysctl user.max_user_namespaces';
   }
-  if (code === 'EPERM' || code === 'EACCES') {
+  if (code === 'EPERM' || code === 'EACCES' || code === 'ECANCELED') {
     return "User namespaces are forbidden to this process: 'npx nsnet doctor' finds out by what, and says the cure";
   }
   return undefined;
