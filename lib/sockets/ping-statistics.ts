@@ -1,10 +1,12 @@
+import type { Echo } from './echo.js';
+
 /** What a run of pings comes to. */
 export interface PingSummary {
-  /** Echo requests that went out. */
+  /** Echo requests. */
   sent: number;
   /** Of them, those that were answered in time. */
   received: number;
-  /** The rest: no answer, in time or at all. */
+  /** Those that were not. What was under way when the run was ended early counts as neither. */
   lost: number;
   /** Round-trip times of the replies, in milliseconds; absent without replies. */
   rtt?: {
@@ -16,9 +18,9 @@ export interface PingSummary {
   };
 }
 
-/** Counts echoes as they are sent and answered, however many. */
+/** Counts echoes as they are decided, however many. */
 export class PingStatistics {
-  sent = 0;
+  #lost = 0;
   #received = 0;
   #min = Number.POSITIVE_INFINITY;
   #max = 0;
@@ -26,8 +28,12 @@ export class PingStatistics {
   /** Sum of the squared distances from the mean (Welford). */
   #squares = 0;
 
-  /** `rtt` in milliseconds. */
-  reply(rtt: number): void {
+  count(echo: Echo): void {
+    if (echo.type === 'reply') this.#reply(echo.rtt);
+    else if (echo.type !== 'duplicate') this.#lost++;
+  }
+
+  #reply(rtt: number): void {
     this.#received++;
     this.#min = Math.min(this.#min, rtt);
     this.#max = Math.max(this.#max, rtt);
@@ -36,10 +42,9 @@ export class PingStatistics {
     this.#squares += distance * (rtt - this.#mean);
   }
 
-  summary(): PingSummary {
-    const { sent } = this;
+  summary(sent: number): PingSummary {
     const received = this.#received;
-    const summary: PingSummary = { sent, received, lost: sent - received };
+    const summary: PingSummary = { sent, received, lost: this.#lost };
     if (received === 0) return summary;
     const mdev = Math.sqrt(this.#squares / received);
     return { ...summary, rtt: { min: this.#min, avg: this.#mean, max: this.#max, mdev } };

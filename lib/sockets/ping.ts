@@ -18,8 +18,9 @@ export type { PingSummary } from './ping-statistics.js';
  * for a route of type unreachable, EACCES for a broadcast address, EADDRNOTAVAIL for a source that the namespace does
  * not have. Once one was sent, what cannot be sent is 'unreachable'. EPERM: see PingSocket.
  *
- * A new IPv6 address is tentative for some 2 seconds (duplicate address detection), in which nothing is sent from it and
- * nobody gets an answer from it: `await link.ready()` on both sides first, or add the address with `dad: false`.
+ * A new IPv6 address is tentative for some 2 seconds (duplicate address detection): nothing is sent from it, and it
+ * answers nobody. `await link.ready()` on both sides first, and on the links of routers between, whose link-local
+ * addresses need the same time.
  *
  * With a ping socket, which is used where CAP_NET_RAW is lacking, routers' messages are not heard: what they tell
  * to be unreachable or expired is 'lost'.

@@ -48,6 +48,7 @@ export class Pinger {
   readonly #zones = new Map<number, string>();
   #socket: PingSocket | undefined;
   #to: Uint8Array = new Uint8Array();
+  #sent = 0;
   /** By performance.now(), as all that is waited for. */
   #nextSend = 0;
   #noRoomSince: number | undefined;
@@ -99,7 +100,7 @@ export class Pinger {
       forget();
     }
     if (this.#stopped?.error !== undefined) throw this.#stopped.error;
-    return this.#statistics.summary();
+    return this.#statistics.summary(this.#sent);
   }
 
   /** Makes the socket and looks up the zones, all of it inside. */
@@ -137,7 +138,7 @@ export class Pinger {
   }
 
   get #moreToSend(): boolean {
-    return this.#statistics.sent < this.#settings.count;
+    return this.#sent < this.#settings.count;
   }
 
   get #maySend(): boolean {
@@ -201,8 +202,7 @@ export class Pinger {
 
   #send(): void {
     const now = performance.now();
-    const { sent } = this.#statistics;
-    const sequence = sent + 1;
+    const sequence = this.#sent + 1;
     const bytes = this.#message.numbered(sequence);
     const at = native().now();
     const result = (this.#socket as PingSocket).send(bytes, this.#to);
@@ -214,19 +214,24 @@ export class Pinger {
       }
     }
     this.#noRoomSince = undefined;
-    if (result < 0 && sent === 0) {
+    if (result < 0 && sequence === 1) {
       this.stop(sendError(result, this.#subject));
       return;
     }
-    this.#statistics.sent = sequence;
+    this.#sent = sequence;
     this.#nextSend = Math.max(this.#nextSend + this.#settings.interval, now);
     if (result < 0) {
       const from = this.#target.family === 'inet' ? '0.0.0.0' : '::';
-      this.#listener.decided({ sequence, type: 'unreachable', from });
+      this.#decide({ sequence, type: 'unreachable', from });
       return;
     }
     const forgotten = this.#echoes.add({ sequence, at, deadline: now + this.#settings.timeout });
-    if (forgotten) this.#listener.decided({ sequence: forgotten.sequence, type: 'lost' });
+    if (forgotten) this.#decide({ sequence: forgotten.sequence, type: 'lost' });
+  }
+
+  #decide(echo: Echo): void {
+    this.#statistics.count(echo);
+    this.#listener.decided(echo);
   }
 
   /** Hears all that had arrived when this was called, and not for ever what is still arriving. */
@@ -244,7 +249,7 @@ export class Pinger {
     const now = performance.now();
     for (let { oldest } = this.#echoes; oldest && oldest.deadline <= now; { oldest } = this.#echoes) {
       this.#echoes.take(oldest.sequence);
-      this.#listener.decided({ sequence: oldest.sequence, type: 'lost' });
+      this.#decide({ sequence: oldest.sequence, type: 'lost' });
     }
   }
 
@@ -259,7 +264,7 @@ export class Pinger {
     const sent = this.#echoes.take(heard.sequence);
     if (!sent) return;
     const from = formatSocketAddress(received.from, this.#zones);
-    this.#listener.decided({ sequence: sent.sequence, type: heard.type, from });
+    this.#decide({ sequence: sent.sequence, type: heard.type, from });
   }
 
   #replied(wire: number, { from, ttl, at, message }: Received): void {
@@ -270,15 +275,12 @@ export class Pinger {
     // The wall clock may have been set back meanwhile.
     const rtt = Math.max(0, Number(at - sent.at) / 1e6);
     if (open && rtt > this.#settings.timeout) {
-      this.#listener.decided({ sequence, type: 'lost' });
+      this.#decide({ sequence, type: 'lost' });
       return;
     }
-    if (open) {
-      this.#echoes.remember(sent);
-      this.#statistics.reply(rtt);
-    }
+    if (open) this.#echoes.remember(sent);
     const type = open ? 'reply' : 'duplicate';
     const address = formatSocketAddress(from, this.#zones);
-    this.#listener.decided({ sequence, type, from: address, ttl, bytes: message.length, rtt });
+    this.#decide({ sequence, type, from: address, ttl, bytes: message.length, rtt });
   }
 }

@@ -17,7 +17,10 @@ export async function cable(scope: Scope): Promise<Cable> {
   return { near, far, ends: await connect(near, NEAR, far, FAR) };
 }
 
-/** A cable from one namespace to another. Its ends are named as the `names`. */
+/**
+ * A cable from one namespace to another, once it is ready to be used. Addresses are not checked for duplicates, which
+ * would take 2 seconds.
+ */
 export async function connect(
   a: Netns,
   atA: { inet: string; inet6: string },
@@ -29,9 +32,11 @@ export async function connect(
     netns,
     name,
     up: true,
-    addresses: [`${inet}/24`, { address: `${inet6}/64`, dad: false }],
+    addresses: [`${inet}/24`, `${inet6}/64`],
   });
+  await Promise.all([a, b].map((netns) => netns.sysctl('net.ipv6.conf.default.accept_dad', 0)));
   const pair = await Veth.create(end(a, atA, names[0]), end(b, atB, names[1]));
+  await Promise.all([pair.a.ready(), pair.b.ready()]);
   return [pair.a, pair.b];
 }
 

@@ -76,7 +76,8 @@ describe.each(['inet', 'inet6'] as const)('%s', (family) => {
 
   test('from a source of its own', async () => {
     const source = family === 'inet' ? '192.168.7.77' : 'fd07::77';
-    await ends[0].addAddress(family === 'inet' ? `${source}/24` : { address: `${source}/64`, dad: false });
+    await ends[0].addAddress(`${source}/${family === 'inet' ? 24 : 64}`);
+    await ends[0].ready();
     const summary = await near.ping(FAR[family], { count: 1, source });
     expect(summary).toMatchObject({ sent: 1, received: 1 });
     if (family === 'inet') expect((await arrived({ source })).packet.slice(12, 16)).toEqual(ip(source));
@@ -141,11 +142,21 @@ describe('link-local', () => {
       code: 'ENODEV',
       subject: expect.stringContaining("'only-there'"),
     });
-    // It was found: what it lacks, being new, is an address to send from.
-    await expect(near.ping(`${address}%only-here`, { count: 1 })).rejects.toMatchObject({
+    expect(await near.ping(`${address}%only-here`, { count: 1, timeout: 50 })).toMatchObject({ lost: 1 });
+  });
+
+  test('of a new link: not before it is ready', async () => {
+    await using own = new Scope();
+    const [a, b] = await Promise.all([own.use(Netns.create()), own.use(Netns.create())]);
+    const pair = await Veth.create({ netns: a, name: 'a', up: true }, { netns: b, name: 'b', up: true });
+    await expect(a.ping('fe80::1%a')).rejects.toMatchObject({
       code: 'EADDRNOTAVAIL',
       hint: expect.stringContaining('await link.ready()'),
     });
+    await Promise.all([pair.a.ready(), pair.b.ready()]);
+    const [{ address = '' } = {}] = await b.addresses.list({ device: 'b' });
+    const [echo] = await collect(a.ping(`${address.split('/')[0]}%a`, { count: 1 }));
+    expect(echo).toMatchObject({ type: 'reply' });
   });
 
   test('from a link-local source, of the same device if none is said', async () => {
