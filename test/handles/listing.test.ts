@@ -1,0 +1,104 @@
+import { Bridge, Listing, Netns } from 'nsnet';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { slices } from '../../lib/handles/listing.js';
+
+let netns: Netns;
+beforeAll(async () => {
+  netns = await Netns.create();
+});
+afterAll(() => netns.close());
+
+describe('a listing', () => {
+  test('is begun by the first await, not before', async () => {
+    const listing = netns.links.list();
+    await using bridge = await Bridge.create({ netns, name: 'later' });
+    expect((await listing).map(({ name }) => name)).toContain(bridge.name);
+  });
+
+  test('awaited again gives the same array, of the same moment', async () => {
+    const listing = netns.links.list();
+    const first = await listing;
+    await using _bridge = await Bridge.create({ netns, name: 'later' });
+    expect(await listing).toBe(first);
+    expect(await Promise.all([listing, listing])).toEqual([first, first]);
+  });
+
+  test('is looped over once; a second loop throws', async () => {
+    const listing = netns.links.list();
+    for await (const link of listing) expect(link.name).toBe('lo');
+    const again = async () => {
+      for await (const _link of listing) throw new Error('it was read again');
+    };
+    await expect(again()).rejects.toThrow(TypeError);
+    await expect(again()).rejects.toThrow('only once');
+    await expect(listing.then()).rejects.toThrow(TypeError);
+  });
+
+  test('that was awaited cannot be looped over', async () => {
+    const listing = netns.links.list();
+    await listing;
+    await expect(listing[Symbol.asyncIterator]().next()).rejects.toThrow(TypeError);
+  });
+
+  test('never begun does nothing', async () => {
+    netns.links.list();
+    const closed = await Netns.create();
+    const listing = closed.links.list();
+    await closed.close();
+    await expect(listing.then()).rejects.toMatchObject({ code: 'ERR_NSNET_CLOSED' });
+  });
+
+  test('bad filters are refused at once', () => {
+    expect(() => netns.links.list({ up: 'yes' } as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    );
+    expect(() => netns.routes.list({ signal: 5 } as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    );
+  });
+
+  test('an aborted signal', async () => {
+    await expect(netns.links.list({ signal: AbortSignal.abort() }).then()).rejects.toMatchObject({
+      name: 'AbortError',
+      code: 'ABORT_ERR',
+    });
+  });
+
+  test('that fails when awaited fails again the same way', async () => {
+    const error = new Error('unreadable');
+    const listing = new Listing<number>(async function* () {
+      yield [1];
+      throw error;
+    });
+    await expect(listing.then()).rejects.toBe(error);
+    await expect(listing.then()).rejects.toBe(error);
+  });
+});
+
+describe('slices()', () => {
+  test('give all, in order, and the event loop its turn in between', async () => {
+    const length = 20_000;
+    function* slowly(): Generator<number> {
+      for (let i = 0; i < length; i++) {
+        const until = performance.now() + 0.005;
+        while (performance.now() < until);
+        yield i;
+      }
+    }
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const all: number[] = [];
+    for await (const slice of slices(slowly())) all.push(...slice);
+    clearInterval(timer);
+    expect(all).toEqual(Array.from({ length }, (_, i) => i));
+    // 100 ms of work, in slices of a few each.
+    expect(turns).toBeGreaterThan(5);
+  });
+
+  test('are one of a few, and none of nothing', async () => {
+    const all = [];
+    for await (const slice of slices([1, 2, 3])) all.push(slice);
+    expect(all).toEqual([[1, 2, 3]]);
+    for await (const _slice of slices([])) throw new Error('there is nothing');
+  });
+});
