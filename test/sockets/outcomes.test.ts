@@ -1,5 +1,6 @@
 import { type Echo, Netns, Scope } from 'nsnet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { scale } from '../support/scale.js';
 import { cable, collect, connect, FAR, NEAR } from './cable.js';
 import { Peer, quoting, replyTo, summed } from './peer.js';
 
@@ -212,11 +213,14 @@ describe('a host that answers by hand', () => {
     expect(echoes.every(({ type }) => type === 'reply')).toBe(true);
   });
 
+  /** An emulated processor needs more time to answer by hand. */
+  const pace = scale < 1 ? 15 : 1;
+
   test('answers too late: lost, and no word of it later', async () => {
     await using _peer = await byHand((peer, request) => {
-      setTimeout(() => peer.send(replyTo(request), NEAR.inet), request[7] === 1 ? 150 : 0);
+      setTimeout(() => peer.send(replyTo(request), NEAR.inet), request[7] === 1 ? 150 * pace : 0);
     });
-    const run = near.ping(FAR.inet, { count: 4, interval: 100, timeout: 60 });
+    const run = near.ping(FAR.inet, { count: 4, interval: 100 * pace, timeout: 60 * pace });
     expect(await collect(run)).toMatchObject([
       { sequence: 1, type: 'lost' },
       { sequence: 2, type: 'reply' },
