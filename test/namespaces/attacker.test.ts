@@ -52,6 +52,13 @@ describe.runIf(!privileged)('rootless, in a user namespace nested inside the one
   ])('$title', (scene) => withstand({ ...scene, where }), patience(120_000));
 });
 
+// What nsnet spawns is nested inside; but a program may put others there.
+test.runIf(!privileged)(
+  'rootless, in the very user namespace that this process made, with all capabilities there',
+  () => withstand({ where: 'its own', makes: [], excursions: many }),
+  patience(120_000),
+);
+
 describe.runIf(!privileged)('rootless, in a user namespace made by somebody else', () => {
   const where = 'the attacker’s';
   test.each([
