@@ -37,7 +37,14 @@ class Poller {
   void Remove(const Watch& watch);
 
  private:
-  static void* Main(void* poller);
+  struct Descriptors {
+    int epoll;
+    int wake;
+  };
+
+  static void* Main(void* descriptors);
+  int Start();
+  void End();
   void Wait(int epoll, int wake);
 
   std::mutex mutex_;
@@ -55,33 +62,48 @@ Poller& ThePoller() {
 int Poller::Add(const std::shared_ptr<Watch>& watch) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (epoll_ < 0) {
-    UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC)), wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (epoll.Get() < 0 || wake.Get() < 0) return -errno;
-    epoll_event event = {EPOLLIN, {}};
-    event.data.u64 = 0;
-    if (epoll_ctl(epoll.Get(), EPOLL_CTL_ADD, wake.Get(), &event) != 0) return -errno;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_t thread;
-    epoll_ = epoll.Get();
-    wake_ = wake.Get();
-    const int error = pthread_create(&thread, nullptr, Main, this);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (error != 0) {
-      epoll_ = wake_ = -1;
-      return -error;
-    }
-    pthread_detach(thread);
-    epoll.Release();
-    wake.Release();
+    const int error = Start();
+    if (error < 0) return error;
   }
   watch->id = next_++;
-  epoll_event event = {0, {}};  // disarmed
+  // Disarmed: one shot, of nothing. Errors are reported all the same, but once.
+  epoll_event event = {EPOLLONESHOT, {}};
   event.data.u64 = watch->id;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, watch->use.Get(), &event) != 0) return -errno;
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, watch->use.Get(), &event) != 0) {
+    const int error = -errno;
+    if (watches_.empty()) End();
+    return error;
+  }
   watches_[watch->id] = watch;
   return 0;
+}
+
+int Poller::Start() {
+  UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC)), wake(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (epoll.Get() < 0 || wake.Get() < 0) return -errno;
+  epoll_event event = {EPOLLIN, {}};
+  event.data.u64 = 0;
+  if (epoll_ctl(epoll.Get(), EPOLL_CTL_ADD, wake.Get(), &event) != 0) return -errno;
+  auto descriptors = std::make_unique<Descriptors>(Descriptors{epoll.Get(), wake.Get()});
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t thread;
+  const int error = pthread_create(&thread, nullptr, Main, descriptors.get());
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) return -error;
+  pthread_detach(thread);
+  descriptors.release();
+  epoll_ = epoll.Release();
+  wake_ = wake.Release();
+  return 0;
+}
+
+// The thread ends, and closes its descriptors.
+void Poller::End() {
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
+  epoll_ = wake_ = -1;
 }
 
 int Poller::Arm(const Watch& watch) {
@@ -95,23 +117,14 @@ void Poller::Remove(const Watch& watch) {
   std::lock_guard<std::mutex> lock(mutex_);
   if (watches_.erase(watch.id) == 0) return;
   epoll_ctl(epoll_, EPOLL_CTL_DEL, watch.use.Get(), nullptr);
-  if (!watches_.empty()) return;
-  // The thread ends with the last watch and closes these.
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
-  epoll_ = wake_ = -1;
+  if (watches_.empty()) End();
 }
 
-void* Poller::Main(void* poller) {
+// The thread has its own note of the descriptors: by the time it runs, they may be another thread's.
+void* Poller::Main(void* data) {
   pthread_setname_np(pthread_self(), "nsnet-poll");
-  auto* self = static_cast<Poller*>(poller);
-  int epoll, wake;
-  {
-    std::lock_guard<std::mutex> lock(self->mutex_);
-    epoll = self->epoll_;
-    wake = self->wake_;
-  }
-  if (epoll >= 0) self->Wait(epoll, wake);
+  const std::unique_ptr<Descriptors> descriptors(static_cast<Descriptors*>(data));
+  ThePoller().Wait(descriptors->epoll, descriptors->wake);
   return nullptr;
 }
 
