@@ -57,7 +57,6 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
   protected constructor(handle: Fd, owned: boolean, subject: string, routeSocket?: Fd) {
     super(handle, owned, 'net');
     const inside = () => {
-      if (this.closed) throw closedError(subject);
       this.#way ??= wayInto(this.handle);
       return this.#way.inside;
     };
@@ -112,8 +111,8 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
   }
 }
 
-function enterHint({ code }: NsnetError): ErrorDetails {
-  if (code !== 'EPERM' || capable('SYS_ADMIN')) return {};
+function enterHint({ code, syscall }: NsnetError): ErrorDetails {
+  if (code !== 'EPERM' || syscall !== 'setns' || capable('SYS_ADMIN')) return {};
   return { hint: 'Entering it needs CAP_SYS_ADMIN in the user namespace that owns it' };
 }
 
