@@ -36,7 +36,7 @@ export abstract class Handle implements AsyncDisposable {
     return this.#closing !== undefined;
   }
 
-  /** Again is no error; after one that failed it tries again. */
+  /** Removes what this object made, or lets go of what it opened. Again is no error; after one that failed it tries again. */
   close(): Promise<void> {
     if (this.#watched) this.#watched.open = false;
     this.#closing ??= this.dispose(this.#owned).catch((error) => {
@@ -46,7 +46,7 @@ export abstract class Handle implements AsyncDisposable {
     return this.#closing;
   }
 
-  /** Disowns: from now on close() only lets go. */
+  /** Disowns: from now on close() only lets go. A namespace without a pinned name then vanishes all the same. */
   release(): this {
     this.#owned = false;
     return this;

@@ -2,7 +2,8 @@ import { closedError } from '../syscalls/errors.js';
 
 /**
  * What AsyncDisposableStack is, for every Node, and it takes promises: what a half-failed Promise.all had made is
- * undone as well. Disposes in the reverse order of use() and waits for what is still being made.
+ * undone as well. Disposes in the reverse order of use() and waits for what is still being made. `await using scope = new
+ * Scope()`, or `await scope[Symbol.asyncDispose]()` in a `finally`.
  */
 export class Scope implements AsyncDisposable {
   #made: Promise<AsyncDisposable | undefined>[] = [];

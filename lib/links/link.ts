@@ -46,18 +46,22 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     brandLink(this);
   }
 
+  /** The namespace that it is in. */
   get netns(): AnyNetns {
     return this.#netns;
   }
 
+  /** Its number in its namespace. */
   get index(): number {
     return this.#info.index;
   }
 
+  /** Its name, as last read. */
   get name(): string {
     return this.#info.name;
   }
 
+  /** 'veth', 'bridge' or 'other'. */
   get kind(): K {
     return this.#info.kind;
   }
@@ -86,7 +90,10 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     return this;
   }
 
-  /** Resolves when it has a carrier and none of its addresses is tentative any more. */
+  /**
+   * Resolves when it has a carrier (it is up, and so is the other end) and none of its addresses is tentative any more.
+   * Until then it waits, if need be for ever: pass a signal.
+   */
   async ready({ signal }: Call = {}): Promise<void> {
     checkSignal(signal);
     await waitUntilReady(this.#open(), this, signal);
@@ -116,17 +123,17 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     };
   }
 
-  /** Administratively up. */
+  /** Switches it on. */
   async up({ signal }: Call = {}): Promise<void> {
     await this.#change({}, { flags: IFF.UP, change: IFF.UP, signal });
   }
 
-  /** Administratively down. IPv6 addresses and all routes over it go, as Linux has it. */
+  /** Switches it off. IPv6 addresses and all routes over it go, as Linux has it. */
   async down({ signal }: Call = {}): Promise<void> {
     await this.#change({}, { change: IFF.UP, signal });
   }
 
-  /** Changes what is given and leaves the rest. Renaming keeps the index. */
+  /** Changes what is given and leaves the rest; up() and down() are methods of their own. Renaming keeps the index. */
   async set(changes: LinkChanges<K>): Promise<void> {
     checkLinkChanges(changes, this.ownOptions());
     const inner = this.#open();

@@ -8,23 +8,23 @@ export type LinkRef = Link | string | number;
 
 /** What every link can be made with. */
 export interface LinkOptions extends Call {
-  /** Required: nothing configures the host by being forgotten. The host is `Netns.current()`. */
+  /** Where it is made. Required, so that nothing is made on the host by mistake; the host is `Netns.current()`. */
   netns: AnyNetns;
   /** 1 to 15 bytes without white space, '/', ':' or '%'. Default: one that is free. */
   name?: string;
-  /** 'address/prefix', or more about each. */
+  /** Each with its prefix length, '192.168.1.1/24', or as an object that says more. */
   addresses?: (string | Omit<AddressSpec, 'device'>)[];
-  /** Default false, as in Linux. */
+  /** Whether it is switched on. Default false, as in Linux. */
   up?: boolean;
   /** The bridge (or other master) it becomes a port of; null or absent for none. */
   master?: LinkRef | null;
-  /** Bytes. */
+  /** The largest packet, in bytes. */
   mtu?: number;
   /** 'aa:bb:cc:dd:ee:ff'. Default: the kernel chooses one. */
   mac?: string;
   /** Free text, up to 255 bytes. */
   alias?: string;
-  /** Up to 127 bytes each, unique in the namespace (5.5). */
+  /** More names, of up to 127 bytes each, unique in the namespace (Linux 5.5). */
   altNames?: string[];
 }
 
@@ -47,7 +47,7 @@ export interface LinkInfo<K extends keyof LinkKinds = keyof LinkKinds> {
   index: number;
   name: string;
   kind: K;
-  /** Administratively. */
+  /** Whether it is switched on. Whether it also has a connection is in `state`. */
   up: boolean;
   /** Operational state, RFC 2863: 'up', 'down', 'lowerlayerdown', 'dormant', 'testing', 'unknown' (as of lo). */
   state: string;

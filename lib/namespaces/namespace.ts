@@ -76,7 +76,10 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
     return this.handle.number;
   }
 
-  /** A new namespace with nobody in it. A new user namespace maps this user to its root. */
+  /**
+   * A new namespace with nobody in it. A new user namespace maps this user to its root; other types need CAP_SYS_ADMIN. For
+   * networks `Netns.create()` needs no privileges.
+   */
   static async create(type: Exclude<NamespaceType, 'pid'>): Promise<Namespace> {
     checkType(type);
     if (type === ('pid' as NamespaceType)) {

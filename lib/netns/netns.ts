@@ -34,7 +34,7 @@ interface Parts {
   name?: string;
   path?: string;
   route?: Fd;
-  /** It was already named when it was opened: closing must not take the name away. */
+  /** For errors: "netns 'test1'". */
   subject: string;
 }
 
@@ -48,8 +48,11 @@ export class Netns extends NetworkNamespace {
   readonly name?: string;
   /** '/run/netns/<name>' if it is pinned there. */
   readonly path?: string;
+  /** Its network interfaces: get, list, watch. */
   readonly links: Links;
+  /** The addresses of its links: add, replace, delete, list, watch. */
   readonly addresses: Addresses;
+  /** Its routes: add, replace, delete, list, watch. */
   readonly routes: Routes;
   /** Names that close() takes away. */
   readonly #attached: string[] = [];
@@ -154,7 +157,10 @@ export class Netns extends NetworkNamespace {
     await this.#unname(true);
   }
 
-  /** Reads or sets a sysctl below net, in this namespace. '.' or '/' between the parts. */
+  /**
+   * Reads or sets a sysctl below net, in this namespace: 'net.ipv4.ip_forward', with '.' or '/' between the parts. What is
+   * read is a string.
+   */
   sysctl(key: string): Promise<string>;
   sysctl(key: string, value: string | number | boolean): Promise<undefined>;
   async sysctl(key: string, value?: string | number | boolean): Promise<string | undefined> {
@@ -164,7 +170,10 @@ export class Netns extends NetworkNamespace {
     return undefined;
   }
 
-  /** ICMP echo requests to an address. Loop over it for each echo, or await it for the summary. */
+  /**
+   * ICMP echo requests to an IPv4 or IPv6 address (no host name), four if `count` does not say otherwise. Loop over it for
+   * each echo, or await it for the summary.
+   */
   ping(host: string, options?: PingOptions): PingRun {
     return ping(openInternals(this), host, options);
   }

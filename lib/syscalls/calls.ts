@@ -104,7 +104,7 @@ export async function umount(
   );
 }
 
-/** pidfd_open(2) (5.3). */
+/** pidfd_open(2) (Linux 5.3). */
 export function pidfdOpen(pid: number): number {
   checkInteger('pid', pid, 1, INT32[1]);
   return checkedFd(native().pidfdOpen(pid), 'pidfd_open', { subject: `process ${pid}` }).release();
@@ -119,7 +119,7 @@ export interface NamespaceFacts {
   uid?: number;
 }
 
-/** NS_GET_NSTYPE and NS_GET_OWNER_UID (4.11). */
+/** NS_GET_NSTYPE and NS_GET_OWNER_UID (Linux 4.11). */
 export function namespaceFacts(fd: number): NamespaceFacts {
   const copy = Fd.duplicate(fd);
   const info = native().nsInfo(copy.native);
@@ -138,12 +138,12 @@ function related(fd: number, which: 'nsUser' | 'nsParent'): number {
   return checkedFd(found, 'ioctl', { subject: `descriptor ${fd}` }).release();
 }
 
-/** NS_GET_USERNS (4.9): the user namespace that owns a namespace. */
+/** NS_GET_USERNS (Linux 4.9): the user namespace that owns a namespace. */
 export function namespaceOwner(fd: number): number {
   return related(fd, 'nsUser');
 }
 
-/** NS_GET_PARENT (4.9), of pid and user namespaces. */
+/** NS_GET_PARENT (Linux 4.9), of pid and user namespaces. */
 export function namespaceParent(fd: number): number {
   return related(fd, 'nsParent');
 }

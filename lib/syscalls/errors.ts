@@ -85,7 +85,7 @@ export function unsupportedError(text: string, details: ErrorDetails = {}): Nsne
   return new NsnetError('ERR_NSNET_UNSUPPORTED', text, details);
 }
 
-/** What an aborted operation rejects with: the signal's own reason if it is an error, else an AbortError. */
+/** What an aborted operation rejects with: an AbortError, with the signal's reason as its cause. */
 export function abortError(signal?: AbortSignal): Error {
   const error = new Error('The operation was aborted', { cause: signal?.reason });
   error.name = 'AbortError';
