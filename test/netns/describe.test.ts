@@ -1,5 +1,5 @@
 // describe() prints as iproute2 does.
-import { Bridge, Veth as Cable, Netns, type Veth, type VethPair } from 'nsnet';
+import { Bridge, Netns, Veth, type VethPair } from 'nsnet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
 import { runIn, shellIn } from './support/inside.js';
