@@ -56,7 +56,7 @@ export async function* slices<T>(elements: Iterable<T>): AsyncGenerator<T[], voi
   let until = performance.now() + SLICE;
   for (const element of elements) {
     slice.push(element);
-    if ((slice.length & 127) !== 0 || performance.now() < until) continue;
+    if ((slice.length & 15) !== 0 || performance.now() < until) continue;
     yield slice;
     slice = [];
     await turn();

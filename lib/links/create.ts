@@ -65,7 +65,6 @@ export async function makeLink(end: End, linkinfo: object, others: End[] = []): 
   const { signal } = end.options;
   const until = performance.now() + DYING_MILLISECONDS;
   for (;;) {
-    if (signal?.aborted) throw abortError(signal);
     try {
       await tryToMake(end, linkinfo, others);
       return;
@@ -84,59 +83,65 @@ async function tryToMake(end: End, linkinfo: object, others: End[]): Promise<voi
   const devices = Devices.of(inner);
   const { master, up, signal } = options;
   const flags = up ? IFF.UP : 0;
-  const made = inner.route.request({
+  // Not with the signal: once it is sent, whether the link was made must be known before it may be unmade.
+  const made = inner.route.run({
     name: 'RTM_NEWLINK',
     type: RTM.NEWLINK,
     flags: NLM_F.CREATE | NLM_F.EXCL,
     codec,
-    prepare: (ask) => devices.prepare(master, ask),
+    prepare: (ask) => {
+      if (signal?.aborted) throw abortError(signal);
+      return devices.prepare(master, ask);
+    },
     body: () => {
-      forgetNames(inner);
       const attributes = {
         ...attributesOf(end),
         linkinfo: linkinfo as never,
         ...(master != null && { master: devices.index(master) }),
       };
+      forgetNames(inner);
       return { flags, change: flags, attributes };
     },
     subject: [end, ...others].map(subjectOf).join(' and '),
     explain: explainLink,
-    signal,
   });
   // Looked for even if it could not be made, in the same send: that look fails then, and says nothing of its own.
-  const seen = [find(end), ...others.filter((other) => other.inner === inner).map(find)].map((look) =>
-    look.catch((error: unknown) => error),
-  );
+  const here = [end, ...others.filter((other) => other.inner === inner)];
+  const seen = Promise.allSettled(here.map(find));
   await made.catch(async (error) => {
-    await Promise.all(seen);
-    for (const each of [end, ...others]) delete each.message;
-    // Aborted on its way to the kernel: it may be there.
-    if (signal?.aborted && (error as Error).name === 'AbortError') await unmakeByName(end);
+    await seen;
+    for (const each of here) delete each.message;
     throw error;
   });
-  const failed = (await Promise.all(seen)).find((result) => result instanceof Error);
-  if (failed) throw failed;
-}
-
-async function unmakeByName(end: End): Promise<void> {
-  const message = await find(end).catch(() => undefined);
-  if (message)
-    await end.inner.route
-      .request(deleteLinkRequest(end.inner, message.index, subjectOf(end)))
-      .catch(() => {});
-}
-
-/** Whether one of the names belongs to the near end of a veth whose far end's namespace is gone already. */
-async function someDying(ends: End[]): Promise<boolean> {
-  for (const end of ends) {
-    const found = await end.inner.route
-      .request(getLinkRequest(end.name, end.inner.subject))
-      .catch(() => undefined);
-    const attributes = found && linkAnswer(found).attributes;
-    if (attributes?.linkinfo?.kind === 'veth' && attributes.linkNetnsid === -1) return true;
-    if (found === undefined) return true; // gone by now
+  for (const result of await seen) {
+    if (result.status === 'fulfilled') continue;
+    await unmakeByName(end).catch(() => undefined);
+    throw result.reason;
   }
-  return false;
+}
+
+/** Of a link that this object has just made, but could not read. */
+async function unmakeByName({ inner, name }: End): Promise<void> {
+  await inner.route.run({
+    name: 'RTM_DELLINK',
+    type: RTM.DELLINK,
+    flags: 0,
+    codec,
+    body: { attributes: { ifname: name } },
+  });
+}
+
+/**
+ * Whether the names are free, or belong only to near ends of veths whose far ends' namespaces are gone already, which
+ * the kernel removes soon.
+ */
+async function someDying(ends: End[]): Promise<boolean> {
+  for (const { inner, name } of ends) {
+    const found = await inner.route.request(getLinkRequest(name, inner.subject)).catch(() => undefined);
+    const attributes = found && linkAnswer(found).attributes;
+    if (attributes && !(attributes.linkinfo?.kind === 'veth' && attributes.linkNetnsid === -1)) return false;
+  }
+  return true;
 }
 
 /**

@@ -5,7 +5,7 @@ import { parseMac } from '../netlink/addresses.js';
 import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
-import { closedError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
+import { abortError, closedError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
 import { checkObject, checkSignal } from '../syscalls/validate.js';
 import { type AddressSpec, addressRequest } from './addresses.js';
 import { brandLink } from './brand.js';
@@ -83,10 +83,11 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   /** Reads it again. Rejects with ENODEV when it is gone. */
   async refresh({ signal }: Call = {}): Promise<this> {
     const inner = this.#open();
-    const message = linkAnswer(
-      await inner.route.request({ ...getLinkRequest(this.index, inner.subject), signal }),
-    );
-    await this.#read(inner, message);
+    const work = async () => {
+      const request = { ...getLinkRequest(this.index, inner.subject), signal };
+      await this.#read(inner, linkAnswer(await inner.route.request(request)));
+    };
+    await inner.during(work());
     return this;
   }
 
@@ -96,7 +97,8 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
    */
   async ready({ signal }: Call = {}): Promise<void> {
     checkSignal(signal);
-    await waitUntilReady(this.#open(), this, signal);
+    const inner = this.#open();
+    await waitUntilReady(inner, this, signal);
   }
 
   /** Its counters. */
@@ -185,8 +187,9 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     checkLinkChanges({ name, signal }, []);
     checkAddresses(addresses);
     const from = { netns: this.#netns, name: this.name, up: this.info.up };
-    await inner.during(there.during(this.#move(there, netns, name, signal)));
+    await this.#move(inner, there, netns, name, signal);
     try {
+      if (signal?.aborted) throw abortError(signal);
       const work = (addresses ?? []).map((address) => this.addAddress(address, { signal }));
       if (up) work.push(this.up({ signal }));
       const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
@@ -199,7 +202,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   /** Where it was before; what the move had dropped there stays dropped. */
   async #moveBack(from: { netns: AnyNetns; name: string; up: boolean }, error: unknown): Promise<unknown> {
     try {
-      await this.#move(openInternals(from.netns), from.netns, from.name);
+      await this.#move(internals(this.#netns), openInternals(from.netns), from.netns, from.name);
       if (from.up) await this.up();
       return error;
     } catch (undoing) {
@@ -208,12 +211,39 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     }
   }
 
-  async #move(there: Internals, netns: AnyNetns, name: string, signal?: AbortSignal): Promise<void> {
-    const rename = name === this.name ? {} : { ifname: name };
-    await this.#change({ ...rename, netNsFd: there.fd.number }, { signal, moves: true });
-    const message = linkAnswer(await there.route.request(getLinkRequest(name, there.subject)));
-    this.#netns = netns;
-    await this.#read(there, message);
+  /** Not with the signal: once it is sent, where the link is must be known. */
+  #move(
+    here: Internals,
+    there: Internals,
+    netns: AnyNetns,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const work = async () => {
+      const attributes = { ...(name !== this.name && { ifname: name }), netNsFd: there.fd.number };
+      const { index, subject } = this;
+      await here.route.run({
+        name: 'RTM_NEWLINK',
+        type: RTM.NEWLINK,
+        flags: 0,
+        codec,
+        prepare: () => {
+          if (signal?.aborted) throw abortError(signal);
+          return undefined;
+        },
+        body: () => {
+          forgetNames(here);
+          return { index, attributes };
+        },
+        subject: `${subject} to ${there.subject}`,
+        explain: explainLink,
+      });
+      const message = linkAnswer(await there.route.request(getLinkRequest(name, there.subject)));
+      forgetNames(there);
+      this.#netns = netns;
+      await this.#read(there, message);
+    };
+    return here.during(there.during(work()));
   }
 
   /** Removes it, whoever made it. Again is no error. */
@@ -237,9 +267,12 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     return this.info;
   }
 
-  /** A link goes with its namespace: once that is closed there is nothing left to remove. */
+  /** A link goes with a namespace that was made here: once that is closed there is nothing left to remove. */
   protected override async dispose(owned: boolean): Promise<void> {
-    if (owned && !this.#netns.closed) await this.delete();
+    if (!owned || this.#deleted) return;
+    // Whoever only opened the namespace has let it go, and the link is still there.
+    if (this.#netns.closed && !this.#netns.owned) throw closedError(internals(this.#netns).subject);
+    if (!this.#netns.closed) await this.delete();
   }
 
   /** Names of the kind's own options. */
@@ -263,40 +296,34 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   }
 
   /** Changes it and reads it back, in one send. */
-  async #change(
+  #change(
     attributes: Attributes | (() => Attributes),
-    how: {
-      flags?: number;
-      change?: number;
-      prepare?: Request['prepare'];
-      signal?: AbortSignal;
-      moves?: boolean;
-    },
+    how: { flags?: number; change?: number; prepare?: Request['prepare']; signal?: AbortSignal },
   ): Promise<void> {
     const inner = this.#open();
-    const { flags = 0, change = 0, prepare, signal, moves = false } = how;
+    const { flags = 0, change = 0, prepare, signal } = how;
     const { index, subject } = this;
-    const changed = inner.route.request({
-      name: 'RTM_NEWLINK',
-      type: RTM.NEWLINK,
-      flags: 0,
-      codec,
-      body: () => {
-        const content = typeof attributes === 'function' ? attributes() : attributes;
-        if (content.ifname !== undefined || moves) forgetNames(inner);
-        return { index, flags, change, attributes: content };
-      },
-      subject,
-      prepare,
-      signal,
-      explain: explainLink,
-    });
-    if (moves) return void (await changed);
-    const [, answers] = await Promise.all([
-      changed,
-      inner.route.request({ ...getLinkRequest(index, inner.subject), signal }),
-    ]);
-    await this.#read(inner, linkAnswer(answers));
+    const work = async () => {
+      const changed = inner.route.run({
+        name: 'RTM_NEWLINK',
+        type: RTM.NEWLINK,
+        flags: 0,
+        codec,
+        body: () => {
+          const content = typeof attributes === 'function' ? attributes() : attributes;
+          if (content.ifname !== undefined) forgetNames(inner);
+          return { index, flags, change, attributes: content };
+        },
+        subject,
+        prepare,
+        signal,
+        explain: explainLink,
+      });
+      const look = inner.route.request({ ...getLinkRequest(index, inner.subject), signal });
+      const [, answers] = await Promise.all([changed, look]);
+      await this.#read(inner, linkAnswer(answers));
+    };
+    return inner.during(work());
   }
 
   async #setAltNames(inner: Internals, before: string[], after: string[]): Promise<void> {

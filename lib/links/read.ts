@@ -3,7 +3,7 @@ import { type AnyNetns, type Internals, openInternals } from '../namespaces/netw
 import { readAnswer } from '../netlink/answer.js';
 import { RTEXT_FILTER, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkMessage } from '../rtnetlink/link.js';
-import { checkBoolean, checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
+import { checkBoolean, checkKeys, checkObject, checkSignal, invalidValue } from '../syscalls/validate.js';
 import { checkLinkRef, getLinkRequest, linkAnswer } from './devices.js';
 import { infoOf, readInfo } from './info.js';
 import { linkObject } from './kinds.js';
@@ -18,10 +18,15 @@ export interface LinkFilter extends Call {
   up?: boolean;
 }
 
+const KINDS: readonly (keyof LinkKinds)[] = ['veth', 'bridge', 'other'];
+
 export function checkLinkFilter(filter: LinkFilter, inner: Internals): void {
   checkObject('filter', filter);
   checkKeys('filter', filter, ['kind', 'master', 'up', 'signal']);
   checkSignal(filter.signal);
+  if (filter.kind !== undefined && !KINDS.includes(filter.kind)) {
+    throw invalidValue('kind', `one of ${KINDS.join(', ')}`, filter.kind);
+  }
   if (filter.up !== undefined) checkBoolean('up', filter.up);
   if (filter.master !== undefined) checkLinkRef(filter.master, inner, 'master');
 }
@@ -43,9 +48,10 @@ export async function dumpLinks(
     signal,
   });
   const messages: LinkMessage[] = [];
-  for await (const slice of slices(dump.messages())) {
-    for (const answer of slice) if (answer.type === RTM.NEWLINK) messages.push(readAnswer(codec, answer));
+  function* decoded(): Generator<LinkMessage> {
+    for (const answer of dump.messages()) if (answer.type === RTM.NEWLINK) yield readAnswer(codec, answer);
   }
+  for await (const slice of slices(decoded())) for (const message of slice) messages.push(message);
   return messages;
 }
 
@@ -94,6 +100,9 @@ export async function getLink(netns: AnyNetns, ref: string | number, { signal }:
   const inner = openInternals(netns);
   checkLinkRef(ref, inner, 'link');
   checkSignal(signal);
-  const message = linkAnswer(await inner.route.request({ ...getLinkRequest(ref, inner.subject), signal }));
-  return linkObject(netns, await readInfo(inner, message));
+  const work = async () => {
+    const message = linkAnswer(await inner.route.request({ ...getLinkRequest(ref, inner.subject), signal }));
+    return linkObject(netns, await readInfo(inner, message));
+  };
+  return inner.during(work());
 }

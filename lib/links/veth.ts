@@ -55,9 +55,9 @@ export class Veth extends Link<'veth'> {
     const message = linkAnswer(await inner.route.request(getLinkRequest(this.index, inner.subject)));
     const { link, linkNetnsid } = message.attributes;
     if (link === undefined || link === 0) return undefined;
-    if (linkNetnsid === undefined) return findPeer(this.netns, link, this);
+    if (linkNetnsid === undefined) return findPeer(this.netns, link);
     for (const netns of liveNamespaces()) {
-      if ((await nsidOf(inner, internals(netns))) === linkNetnsid) return findPeer(netns, link, this);
+      if ((await nsidOf(inner, internals(netns))) === linkNetnsid) return findPeer(netns, link);
     }
     return undefined;
   }
@@ -67,14 +67,14 @@ async function objectFor({ inner, message, options }: End): Promise<Veth> {
   return new Veth({ netns: options.netns, info: await readInfo(inner, message as LinkMessage), owned: true });
 }
 
-async function findPeer(netns: NetworkNamespace, index: number, { owned }: Veth): Promise<Veth | undefined> {
+async function findPeer(netns: NetworkNamespace, index: number): Promise<Veth | undefined> {
   const inner = internals(netns);
   const answers = await inner.route.request(getLinkRequest(index, inner.subject)).catch(() => undefined);
   if (!answers) return undefined;
   const found: Found = {
     netns: netns as Found['netns'],
     info: await readInfo(inner, linkAnswer(answers)),
-    owned,
+    owned: false,
   };
   return new Veth(found);
 }

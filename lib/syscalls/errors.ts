@@ -23,13 +23,13 @@ export interface ErrorDetails {
  */
 export class NsnetError extends Error {
   readonly code: string;
-  readonly errno?: number;
-  readonly syscall?: string;
-  readonly subject?: string;
-  readonly kernel?: string;
-  readonly attribute?: string;
-  readonly hint?: string;
-  readonly notUndone?: Error[];
+  declare readonly errno?: number;
+  declare readonly syscall?: string;
+  declare readonly subject?: string;
+  declare readonly kernel?: string;
+  declare readonly attribute?: string;
+  declare readonly hint?: string;
+  declare readonly notUndone?: Error[];
 
   constructor(code: string, text: string, details: ErrorDetails = {}) {
     super(message(code, text, details), details.cause === undefined ? undefined : { cause: details.cause });

@@ -1,5 +1,6 @@
 import { systemError } from './errors.js';
 import { type NativeFd, native } from './native.js';
+import { checkInteger } from './validate.js';
 
 /**
  * A descriptor that this process owns: closed by close(), when collected, or when its thread ends. Closing waits for
@@ -14,6 +15,7 @@ export class Fd {
 
   /** A duplicate (F_DUPFD_CLOEXEC) of any descriptor of this process. */
   static duplicate(number: number): Fd {
+    checkInteger('fd', number, 0, 0x7fffffff);
     const made = native().fdDup(number);
     if (typeof made === 'number') throw systemError(made, 'fcntl', { subject: `descriptor ${number}` });
     return new Fd(made);
