@@ -21,9 +21,9 @@ describe('nothing awaited', () => {
       Bridge.create({ netns, name: 'br0', up: true }),
       netns.routes.add({ destination: '10.1.0.0/16', device: 'br0' }),
       netns.routes.add({ destination: '10.2.0.0/16', device: 'br0' }),
-      netns.routes.list().then((routes) => routes.length),
+      netns.routes.list({ family: 'inet' }).then((routes) => routes.length),
       netns.routes.delete({ destination: '10.1.0.0/16' }),
-      netns.routes.list().then((routes) => routes.map(({ destination }) => destination)),
+      netns.routes.list({ family: 'inet' }).then((routes) => routes.map(({ destination }) => destination)),
       netns.links.get('br0').then((link) => link.delete()),
     ] as const;
     expect(await Promise.all(work)).toMatchObject([

@@ -1,7 +1,7 @@
 import { Bridge, Netns, type Route, type RouteSpec } from 'nsnet';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { gatewaysOf } from './support/gateways.js';
-import { ipIn, type Printed, shellIn } from './support/inside.js';
+import { ipIn, shellIn } from './support/inside.js';
 
 let netns: Netns;
 beforeAll(async () => {

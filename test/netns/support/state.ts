@@ -22,9 +22,12 @@ function descriptors(): string[] {
     .sort();
 }
 
+/** Names of these tests: others may come and go meanwhile. */
+const isOurs = (name = '') => name.startsWith('nst-');
+
 function names(): string[] {
   try {
-    return readdirSync('/run/netns').sort();
+    return readdirSync('/run/netns').filter(isOurs).sort();
   } catch {
     return [];
   }
@@ -35,7 +38,7 @@ function mounts(): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
-    .filter((target) => target.startsWith('/run/netns/'))
+    .filter((target) => target.startsWith('/run/netns/nst-'))
     .sort();
 }
 
@@ -50,7 +53,9 @@ export async function stateOf(...namespaces: Netns[]) {
       routes: await netns.routes.list({ table: 'all' }),
     });
   }
-  const listed = (await Netns.list()).map(({ name, id }) => ({ name, id }));
+  const listed = (await Netns.list())
+    .map(({ name, id }) => ({ name, id }))
+    .filter(({ name }) => isOurs(name));
   return { descriptors: descriptors(), names: names(), mounts: mounts(), listed, inside };
 }
 
