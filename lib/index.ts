@@ -3,7 +3,7 @@ export { Handle } from './handles/handle.js';
 export { type Call, Listing } from './handles/listing.js';
 export { Scope } from './handles/scope.js';
 export type { Address, AddressSpec } from './links/addresses.js';
-export { Bridge } from './links/bridge.js';
+export { Bridge, type BridgeOptions } from './links/bridge.js';
 export { Link, type LinkChanges, type MoveOptions } from './links/link.js';
 export { OtherLink } from './links/other.js';
 export type { LinkFilter } from './links/read.js';
@@ -16,13 +16,13 @@ export {
   type NamespaceType,
 } from './namespaces/namespace.js';
 export type { Family } from './netlink/addresses.js';
-export type { Addresses } from './netns/addresses.js';
+export type { Addresses, AddressFilter } from './netns/addresses.js';
 export type { Collection, View } from './netns/collection.js';
 export type { NetnsOptions } from './netns/create.js';
 export type { AnyLink, Links } from './netns/links.js';
 export { Netns } from './netns/netns.js';
 export type { Route, RouteSpec } from './netns/route.js';
-export type { Routes } from './netns/routes.js';
+export type { RouteFilter, Routes } from './netns/routes.js';
 export type { Change, WatchOptions } from './netns/watch.js';
 export type { Echo, PingOptions, PingRun, PingSummary } from './sockets/ping.js';
 export { NsnetError } from './syscalls/errors.js';

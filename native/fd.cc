@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <map>
@@ -72,9 +73,17 @@ Napi::Value Labelled(const Napi::CallbackInfo& info) {
   return fd < 0 ? Napi::Value(Napi::Number::New(info.Env(), -errno)) : WrapFd(info.Env(), UniqueFd(fd));
 }
 
+// unlabel(name, inode) → 0, or -ENOENT where the name does not mean that namespace
 Napi::Value Unlabel(const Napi::CallbackInfo& info) {
+  const std::string name = StringArgument(info, 0);
+  const auto inode = static_cast<ino_t>(LongArgument(info, 1));
   std::lock_guard<std::mutex> lock(labels_mutex);
-  return Napi::Number::New(info.Env(), Labels().erase(StringArgument(info, 0)) ? 0 : -ENOENT);
+  auto found = Labels().find(name);
+  auto box = found == Labels().end() ? nullptr : found->second.lock();
+  struct stat status;
+  const bool means = box && box->Number() >= 0 && fstat(box->Number(), &status) == 0 && status.st_ino == inode;
+  if (means || (found != Labels().end() && (!box || box->Number() < 0))) Labels().erase(found);
+  return Napi::Number::New(info.Env(), means ? 0 : -ENOENT);
 }
 
 Napi::Value LabelNames(const Napi::CallbackInfo& info) {

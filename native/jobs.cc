@@ -28,16 +28,27 @@ ThreadPool& Threads() {
 
 void ThreadPool::Post(Task task) {
   std::lock_guard<std::mutex> lock(mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  tasks_.push_back({std::move(task), now});
-  const bool stuck = now - tasks_.front().posted > kStuckTime;
+  tasks_.push_back(std::move(task));
   if (idle_ >= static_cast<int>(tasks_.size()))
     wake_.notify_one();
-  else if (threads_ < (stuck ? kMaxThreads : kThreads))
-    Start();
+  else if (threads_ < kThreads)
+    Start(Main);
+  else
+    KeepWatch();
+  if (threads_ > 0) return;
+  // Not one thread could be started: the caller's does the work.
+  while (!tasks_.empty()) {
+    Task first = std::move(tasks_.front());
+    tasks_.pop_front();
+    mutex_.unlock();
+    first();
+    first = nullptr;
+    mutex_.lock();
+  }
 }
 
-void ThreadPool::Start() {
+// Called with the lock held.
+bool ThreadPool::Start(void* (*main)(void*)) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -46,19 +57,29 @@ void ThreadPool::Start() {
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, 256 * 1024);
   pthread_t thread;
-  // Without a thread the task waits for one that is there; with none at all the caller's thread does the work.
-  if (pthread_create(&thread, &attributes, Main, this) == 0) threads_++;
+  const bool started = pthread_create(&thread, &attributes, main, this) == 0;
   pthread_attr_destroy(&attributes);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (threads_ > 0) return;
-  while (!tasks_.empty()) {
-    Task task = std::move(tasks_.front().run);
-    tasks_.pop_front();
-    mutex_.unlock();
-    task();
-    task = nullptr;
-    mutex_.lock();
+  if (started && main == Main) threads_++;
+  return started;
+}
+
+// With tasks waiting and every thread at work, one more thread sees to it that there is progress.
+void ThreadPool::KeepWatch() {
+  if (!watched_ && threads_ < kMaxThreads) watched_ = Start(Watch);
+}
+
+void* ThreadPool::Watch(void* data) {
+  pthread_setname_np(pthread_self(), "nsnet-watch");
+  auto* pool = static_cast<ThreadPool*>(data);
+  std::unique_lock<std::mutex> lock(pool->mutex_);
+  while (!pool->tasks_.empty() && pool->threads_ < kMaxThreads) {
+    const auto taken = pool->taken_;
+    pool->progress_.wait_for(lock, kStuckTime);
+    if (taken == pool->taken_ && !pool->tasks_.empty() && pool->idle_ == 0) pool->Start(Main);
   }
+  pool->watched_ = false;
+  return nullptr;
 }
 
 void* ThreadPool::Main(void* pool) {
@@ -74,8 +95,9 @@ void ThreadPool::Work() {
     const bool some = wake_.wait_for(lock, kIdleTime, [this] { return !tasks_.empty(); });
     idle_--;
     if (!some) break;
-    Task task = std::move(tasks_.front().run);
+    Task task = std::move(tasks_.front());
     tasks_.pop_front();
+    taken_++;
     lock.unlock();
     task();
     task = nullptr;

@@ -5,7 +5,6 @@
 
 #include <napi.h>
 
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -25,19 +24,19 @@ class ThreadPool {
 
  private:
   static void* Main(void* pool);
+  static void* Watch(void* pool);
   void Work();
-  void Start();
-
-  struct Posted {
-    Task run;
-    std::chrono::steady_clock::time_point posted;
-  };
+  bool Start(void* (*main)(void*));
+  void KeepWatch();
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Posted> tasks_;
+  std::condition_variable progress_;  // never signalled: a wait that lets the lock go
+  std::deque<Task> tasks_;
   int threads_ = 0;
   int idle_ = 0;
+  size_t taken_ = 0;  // tasks so far
+  bool watched_ = false;
 };
 
 ThreadPool& Threads();

@@ -18,6 +18,7 @@ import {
   checkKeys,
   checkObject,
   checkString,
+  invalidType,
   invalidValue,
 } from '../syscalls/validate.js';
 import type { LinkRef } from './types.js';
@@ -49,7 +50,17 @@ export interface Address extends AddressSpec {
   flags: string[];
 }
 
-type Spec = Omit<AddressSpec, 'device'>;
+/** What list() yields is taken as well: its scope and those of its flags that can be set. */
+type Spec = Omit<AddressSpec, 'device'> & { scope?: string | number; flags?: string[] };
+
+const SETTABLE: Record<string, number> = {
+  nodad: IFA_F.NODAD,
+  optimistic: IFA_F.OPTIMISTIC,
+  home: IFA_F.HOMEADDRESS,
+  mngtmpaddr: IFA_F.MANAGETEMPADDR,
+  noprefixroute: IFA_F.NOPREFIXROUTE,
+  autojoin: IFA_F.MCAUTOJOIN,
+};
 const KEYS = [
   'device',
   'address',
@@ -78,7 +89,19 @@ export function checkAddressSpec(spec: Spec): Cidr {
     if (spec[key] !== undefined) checkInteger(key, spec[key], 0, INFINITY_LIFE_TIME * 1000);
   }
   if (spec.dad !== undefined) checkBoolean('dad', spec.dad);
+  if (spec.scope !== undefined) scopeNumber(spec.scope);
+  if (spec.flags !== undefined && !Array.isArray(spec.flags))
+    throw invalidType('flags', 'an array', spec.flags);
   return cidr;
+}
+
+function scopeNumber(scope: string | number): number {
+  const number =
+    typeof scope === 'string' && !/^[0-9]+$/.test(scope) ? scopes.numberOf(scope) : Number(scope);
+  if (number === undefined)
+    throw invalidValue('scope', `a number or one of ${scopes.names.join(', ')}`, scope);
+  checkInteger('scope', number, 0, 255);
+  return number;
 }
 
 function peerOf(peer: string, { family, prefix, bytes }: Cidr): Cidr {
@@ -98,10 +121,12 @@ function body(index: number, spec: Spec): AddressRequest {
   const cidr = checkAddressSpec(spec);
   const peer = spec.peer === undefined ? undefined : peerOf(spec.peer, cidr);
   const local = formatAddress(cidr.bytes);
-  const flags = spec.dad === false ? IFA_F.NODAD : 0;
+  let flags = spec.dad === false ? IFA_F.NODAD : 0;
+  for (const flag of spec.flags ?? []) flags |= SETTABLE[flag] ?? 0;
   const lifetimes = spec.valid !== undefined || spec.preferred !== undefined;
   // As iproute2: 127/8 belongs to the host alone.
-  const scope = cidr.family === 'inet' && cidr.bytes[0] === 127 ? RT_SCOPE.HOST : RT_SCOPE.UNIVERSE;
+  const usual = cidr.family === 'inet' && cidr.bytes[0] === 127 ? RT_SCOPE.HOST : RT_SCOPE.UNIVERSE;
+  const scope = spec.scope === undefined ? usual : scopeNumber(spec.scope);
   return {
     family: familyNumber(cidr.family),
     prefixlen: (peer ?? cidr).prefix,

@@ -27,10 +27,13 @@ function dataOf({ stp, vlanFiltering, ageingTime }: LinkKinds['bridge']) {
   };
 }
 
+/** What a bridge is made with. */
+export type BridgeOptions = LinkOptions & LinkKinds['bridge'];
+
 /** A switch in software. It takes 1,023 ports. */
 export class Bridge extends Link<'bridge'> {
   /** Makes a bridge. If a later step fails, or the signal is aborted, it is removed again. */
-  static async create(options: LinkOptions & LinkKinds['bridge']): Promise<Bridge> {
+  static async create(options: BridgeOptions): Promise<Bridge> {
     checkLinkOptions(options, OWN);
     check(options);
     const end = endOf(options, 'br-');

@@ -9,18 +9,30 @@ import { isLink } from './brand.js';
 import type { LinkRef } from './types.js';
 
 /**
- * How long a name is taken to mean the index it meant, in milliseconds. Long enough for a burst of requests that
- * name the same device, and short enough that others' renames are noticed as soon as `ip` would notice them.
+ * How long a name is taken to mean the index it meant, in milliseconds: long enough for a burst of requests that name
+ * the same device. What this thread renames is noticed at once; what others rename, so much later at the most.
  */
 const FRESH = 10;
 
-const DEVICES = Symbol('devices');
+/** Indexes by name, of each namespace by its id: two objects of one namespace must not disagree. */
+const known = new Map<number, Map<string, number>>();
+
+function namesOf(id: number): Map<string, number> {
+  let names = known.get(id);
+  if (!names) {
+    names = new Map();
+    known.set(id, names);
+    // A namespace that is gone must not be remembered for ever, nor may this keep the event loop alive.
+    setTimeout(() => known.delete(id), FRESH).unref();
+  }
+  return names;
+}
 
 type Ask = Parameters<NonNullable<Request['prepare']>>[0];
 
 /** Called in turn with every request that makes, renames or removes a link. */
 export function forgetNames(inner: Internals): void {
-  (inner.memory.get(DEVICES) as Devices | undefined)?.forget();
+  known.get(inner.id)?.clear();
 }
 
 /** A link of this namespace by name, alternative name or index. */
@@ -63,20 +75,17 @@ export function checkLinkRef(ref: unknown, inner: Internals, argument: string): 
 /** Where requests name devices: what to prepare, and how to get their indexes once it is their turn. */
 export class Devices {
   readonly #inner: Internals;
-  readonly #indexes: Map<string, number>;
-  #since = 0;
 
   private constructor(inner: Internals) {
     this.#inner = inner;
-    this.#indexes = new Map();
   }
 
   /** Those of a namespace. */
   static of(inner: Internals): Devices {
-    let devices = inner.memory.get(DEVICES) as Devices | undefined;
+    let devices = inner.memory.get(Devices) as Devices | undefined;
     if (!devices) {
       devices = new Devices(inner);
-      inner.memory.set(DEVICES, devices);
+      inner.memory.set(Devices, devices);
     }
     return devices;
   }
@@ -85,16 +94,20 @@ export class Devices {
   index(ref: LinkRef): number {
     if (typeof ref === 'number') return ref;
     if (typeof ref !== 'string') return ref.index;
-    const index = this.#indexes.get(ref);
+    const index = this.#prepared.get(ref);
     if (index === undefined) throw noSuchLink(ref, this.#inner);
     return index;
   }
 
+  /** Names that the request whose turn it is was prepared with: they hold until its body is made. */
+  #prepared: Map<string, number> = new Map();
+
   /** For Request.prepare: asks for the name if it is not known, or not known any more. */
   prepare(ref: LinkRef | undefined | null, ask: Ask): Promise<void> | undefined {
     if (typeof ref !== 'string') return undefined;
-    if (this.#indexes.size > 0 && performance.now() - this.#since > FRESH) this.#indexes.clear();
-    return this.#indexes.has(ref) ? undefined : this.#learn(ref, ask);
+    const names = namesOf(this.#inner.id);
+    this.#prepared = names;
+    return names.has(ref) ? undefined : this.#learn(ref, ask);
   }
 
   /** The same for several. */
@@ -103,16 +116,11 @@ export class Devices {
     return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
   }
 
-  forget(): void {
-    this.#indexes.clear();
-  }
-
   async #learn(name: string, ask: Ask): Promise<void> {
     const answers = await ask(getLinkRequest(name, this.#inner.subject)).catch((error: NsnetError) => {
       throw error.code === 'ENODEV' ? withDetails(error, { hint: 'There is no link of that name' }) : error;
     });
-    if (this.#indexes.size === 0) this.#since = performance.now();
-    this.#indexes.set(name, linkAnswer(answers).index);
+    namesOf(this.#inner.id).set(name, linkAnswer(answers).index);
   }
 }
 

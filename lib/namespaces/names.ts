@@ -13,7 +13,7 @@ const MS = { BIND: 0x1000, REC: 0x4000, SHARED: 0x100000 } as const;
 const MNT_DETACH = 2;
 const O_NONBLOCK = 0o4000;
 const O_DIRECTORY = 0o200000;
-const LOCK = { EX: 2, UN: 8 } as const;
+const LOCK = { EX: 2 } as const;
 const NAME_MAX = 255;
 
 /** What `ip netns` takes: one path component. */
@@ -32,6 +32,19 @@ export function pathOf(name: string): string {
   return `${NETNS_DIRECTORY}/${name}`;
 }
 
+/** The name that a path pins, of one in the directory of names. */
+export function nameOf(path: string | undefined): string | undefined {
+  return path?.startsWith(`${NETNS_DIRECTORY}/`) && !path.slice(NETNS_DIRECTORY.length + 1).includes('/')
+    ? path.slice(NETNS_DIRECTORY.length + 1)
+    : undefined;
+}
+
+/** Gives a name that this process and its Workers know; EEXIST if it is in use. */
+export function label(name: string, namespace: Fd): void {
+  const result = native().label(name, namespace.native);
+  if (result < 0) throw systemError(result, 'label', { subject: `${subjectOf(name)} in this process` });
+}
+
 function subjectOf(name: string): string {
   return `netns '${name}'`;
 }
@@ -39,6 +52,10 @@ function subjectOf(name: string): string {
 function mount(source: string, target: string, flags: number) {
   return native().mount(HERE.entries, HERE.ownMemory, source, target, 'none', flags, null);
 }
+
+/** Any user may hold the lock, so it is not waited for longer than this. */
+const LOCK_MILLISECONDS = 1000;
+const EAGAIN = -11;
 
 /** Held while names come and go, as iproute2 does, so that two programs do not both make the directory a mount. */
 async function locked<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
@@ -52,7 +69,9 @@ async function locked<T>(signal: AbortSignal | undefined, work: () => Promise<T>
   if (isFailure(opened)) throw systemError(opened.errno, opened.syscall, { subject: NETNS_DIRECTORY });
   const directory = new Fd(opened);
   try {
-    for (let wait = 1; native().flock(directory.native, LOCK.EX) < 0; wait = Math.min(2 * wait, 50)) {
+    const until = performance.now() + LOCK_MILLISECONDS;
+    for (let wait = 1; native().flock(directory.native, LOCK.EX) === EAGAIN; wait = Math.min(2 * wait, 50)) {
+      if (performance.now() > until) break;
       if (signal?.aborted) throw abortError(signal);
       await sleep(wait);
     }

@@ -1,6 +1,6 @@
 import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
-import { NsnetError, systemError } from '../syscalls/errors.js';
+import { closedError, NsnetError, systemError } from '../syscalls/errors.js';
 import { CLONE, checkedFd, HERE, isFailure, type NamespaceType } from '../syscalls/excursion.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
@@ -114,7 +114,7 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
   }
 
   /** All that this process may see, by type and id, as lsns(8). */
-  static list(filter: { type?: NamespaceType } & Call = {}): Promise<NamespaceInfo[]> {
+  static async list(filter: { type?: NamespaceType } & Call = {}): Promise<NamespaceInfo[]> {
     checkObject('filter', filter);
     if (filter.type !== undefined) checkType(filter.type);
     return listNamespaces(filter.type ? [filter.type] : NAMESPACE_TYPES, filter.signal);
@@ -122,12 +122,14 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
 
   /** The user namespace that owns it: capabilities count there. EPERM if it is outside of this process's own. */
   async owner(): Promise<Namespace<'user'>> {
+    if (this.closed) throw closedError(this.toString());
     const related = native().nsUser(this.handle.native);
     return new Namespace<'user'>(checkedFd(related, 'ioctl', { subject: this.toString() }), false, 'user');
   }
 
   /** The parent, of a pid or user namespace. EPERM where there is none that this process may see. */
   async parent(): Promise<Namespace<T>> {
+    if (this.closed) throw closedError(this.toString());
     const related = native().nsParent(this.handle.native);
     return new Namespace<T>(checkedFd(related, 'ioctl', { subject: this.toString() }), false, this.type);
   }

@@ -61,7 +61,7 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
       return this.#way.inside;
     };
     const route = new Connection(
-      () => openNetlink(inside(), NETLINK.ROUTE, subject).catch(refuse),
+      async () => openNetlink(inside(), NETLINK.ROUTE, subject).catch(refuse),
       subject,
       routeSocket,
     );

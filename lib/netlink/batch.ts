@@ -1,5 +1,5 @@
 import { type NsnetError, systemError } from '../syscalls/errors.js';
-import { readError } from './ack.js';
+import { type Ack, readError } from './ack.js';
 import { Bytes, littleEndian } from './bytes.js';
 import { NLM_F, NLMSG, NLMSG_HDRLEN } from './constants.js';
 import { encodeMessage, type Frame, framesOf, sizeMessage, writeMessage } from './frames.js';
@@ -39,9 +39,8 @@ export class Batch {
     this.#sequence = sequence;
   }
 
-  static buffer(): Bytes {
-    return Bytes.alloc(BATCH_BYTES);
-  }
+  /** Room for one batch at a time: it is encoded and handed over, which copies it, without anything between. */
+  static readonly shared = Bytes.alloc(BATCH_BYTES);
 
   get full(): boolean {
     return this.pending.length >= BATCH_REQUESTS;
@@ -128,22 +127,23 @@ export function answerOf(bytes: Bytes, { type, offset, length }: Frame): Answer 
 /** The kernel said no: its number, its words, and the attribute that it points at. */
 export function refused(request: Request, bytes: Bytes, frame: Frame): NsnetError {
   const ack = readError(bytes, frame);
-  let attribute: string | undefined;
-  if (ack.offset !== undefined || ack.missingType !== undefined) {
-    const body = bodyOf(request);
-    const sent = encodeMessage(
-      { type: request.type, flags: request.flags, seq: 0, port: 0 },
-      request.codec,
-      body,
-    );
-    attribute =
-      ack.offset === undefined
-        ? missingPath(request.codec, sent, ack.missingType as number, ack.missingNest)
-        : attributePath(request.codec, sent, ack.offset);
-  }
+  const attribute = attributeOf(request, ack);
   const details = { subject: subjectOf(request), kernel: ack.message, attribute };
   const error = systemError(ack.error, request.name, details);
   return request.explain?.(error) ?? error;
+}
+
+/** Where in the request the kernel points; what it was made from may have changed since, and then nobody knows. */
+function attributeOf(request: Request, { offset, missingType, missingNest }: Ack): string | undefined {
+  if (offset === undefined && missingType === undefined) return undefined;
+  try {
+    const header = { type: request.type, flags: request.flags, seq: 0, port: 0 };
+    const sent = encodeMessage(header, request.codec, bodyOf(request));
+    if (offset !== undefined) return attributePath(request.codec, sent, offset);
+    return missingPath(request.codec, sent, missingType as number, missingNest);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The transport failed, so nobody knows whether the kernel carried the request out. */

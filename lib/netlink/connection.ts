@@ -45,7 +45,8 @@ export class Connection {
   #preparing = false;
   #closed = false;
   #idle: (() => void)[] = [];
-  readonly #buffer = Batch.buffer();
+  readonly #signals = new Map<AbortSignal, Set<Item>>();
+  readonly #forget = new WeakMap<Set<Item>, () => void>();
 
   /** `open` makes the socket, on first use, unless there is one already. `subject` is for errors. */
   constructor(open: () => Promise<Fd>, subject: string, fd?: Fd) {
@@ -104,11 +105,43 @@ export class Connection {
       item.reject(this.#closed ? closedError(this.#subject) : abortError(signal));
       return;
     }
-    if (signal) listen(signal, item);
+    if (signal) this.#listen(signal, item);
     this.#queue.push(item);
     // A caller's long loop keeps the event loop from telling what is done: full batches go without waiting for it.
     if (this.#waiting % BATCH_REQUESTS === 0 && this.#fd && !this.#preparing) this.#pump();
     else this.#schedule();
+  }
+
+  /** One listener for a signal, however many requests it is given to. Whoever is first, it or the kernel, settles. */
+  #listen(signal: AbortSignal, item: Item): void {
+    let items = this.#signals.get(signal);
+    if (!items) {
+      const waiting = new Set<Item>();
+      items = waiting;
+      this.#signals.set(signal, waiting);
+      const onAbort = () => {
+        for (const each of waiting) reject(each, abortError(signal));
+      };
+      this.#forget.set(waiting, () => signal.removeEventListener('abort', onAbort));
+      signal.addEventListener('abort', onAbort, { once: true });
+    }
+    items.add(item);
+    const done = () => {
+      items.delete(item);
+      if (items.size > 0) return;
+      this.#forget.get(items)?.();
+      this.#signals.delete(signal);
+    };
+    const resolve = item.resolve as (value: unknown) => void;
+    const rejectItem = item.reject;
+    item.resolve = (value: unknown) => {
+      done();
+      resolve(value);
+    };
+    item.reject = (error) => {
+      done();
+      rejectItem(error);
+    };
   }
 
   #schedule(): void {
@@ -175,9 +208,10 @@ export class Connection {
 
   /** Sends what stands at the head of the queue; false if it must wait for something to be prepared. */
   #sendBatch(fd: Fd): boolean {
-    const batch = new Batch(this.#buffer, this.#sequence);
+    const batch = new Batch(Batch.shared, this.#sequence);
     let prepared: Promise<void> | undefined;
-    const ask = (request: Request) => this.#ask(fd, request);
+    // A moment later, so that it goes behind the batch that is being made.
+    const ask = (request: Request) => Promise.resolve().then(() => this.#ask(fd, request));
     while (this.#waiting > 0 && !batch.full && !prepared) {
       const item = this.#queue[this.#head] as Item;
       if ('dump' in item) break;
@@ -205,7 +239,7 @@ export class Connection {
       }
       this.#pump();
     };
-    prepared.then(() => ready(), ready);
+    Promise.resolve(prepared).then(() => ready(), ready);
     return false;
   }
 
@@ -234,7 +268,7 @@ export class Connection {
   /** A request ahead of the queue: the socket's own order puts it behind what is under way. */
   #ask(fd: Fd, request: Request): Promise<Answer[]> {
     return new Promise((resolve, reject) => {
-      const batch = new Batch(Batch.buffer(), this.#sequence);
+      const batch = new Batch(Bytes.alloc(256), this.#sequence);
       batch.add({ request, resolve, reject, settled: false, quiet: false });
       this.#send(fd, batch);
     });
@@ -304,22 +338,6 @@ class Table implements Dump {
       }
     }
   }
-}
-
-/** Once: whoever is first, the signal or the kernel, settles the item. */
-function listen(signal: AbortSignal, item: Item): void {
-  const onAbort = () => reject(item, abortError(signal));
-  const resolve = item.resolve as (value: unknown) => void;
-  const rejectItem = item.reject;
-  item.resolve = (value: unknown) => {
-    signal.removeEventListener('abort', onAbort);
-    resolve(value);
-  };
-  item.reject = (error) => {
-    signal.removeEventListener('abort', onAbort);
-    rejectItem(error);
-  };
-  signal.addEventListener('abort', onAbort, { once: true });
 }
 
 function reject(item: Item, error: unknown): void {

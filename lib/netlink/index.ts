@@ -9,6 +9,7 @@ import { configureNetlink } from './socket.js';
 export type { Ack } from './ack.js';
 export * as addressCodecs from './address-codecs.js';
 export { readAnswer } from './answer.js';
+export type { UnknownAttribute } from './attribute-wire.js';
 export { attributes } from './attributes.js';
 export { Bytes } from './bytes.js';
 export type { Codec, Read, Write } from './codec.js';
@@ -19,7 +20,7 @@ export { type MessageCodec, message } from './message.js';
 export * as primitives from './primitives.js';
 export { records } from './records.js';
 export type { Answer, Request } from './request.js';
-export { struct } from './struct.js';
+export { type StructCodec, struct } from './struct.js';
 export { multi, nested, padding, select, selectByHeader } from './table.js';
 
 /**

@@ -9,18 +9,19 @@ import {
 import { checkLinkRef, Devices } from '../links/devices.js';
 import { dumpLinks, namesByIndex } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
-import { type Family, familyNumber } from '../netlink/addresses.js';
+import type { Family } from '../netlink/addresses.js';
 import { readAnswer } from '../netlink/answer.js';
 import { address as codec } from '../rtnetlink/address.js';
-import { RTM } from '../rtnetlink/constants.js';
 import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
-import { checkFamily, describeAddresses } from './describe.js';
-import { matches } from './filter.js';
+import { describeAddresses } from './describe.js';
+import { dumpAddresses } from './dump-addresses.js';
+import { checkFamily, matches } from './filter.js';
 import { type Change, Watch, type WatchOptions } from './watch.js';
 import { watchedAddresses } from './watched.js';
 
-type Filter = Partial<AddressSpec> & { family?: Family } & Call;
+/** Which addresses. */
+export type AddressFilter = Partial<AddressSpec> & { family?: Family } & Call;
 
 /** The addresses of a namespace's links. */
 export class Addresses implements Collection<AddressSpec, Address> {
@@ -45,7 +46,7 @@ export class Addresses implements Collection<AddressSpec, Address> {
     return this.#change('delete', item, o);
   }
 
-  list(filter: Filter = {}): Listing<Address> {
+  list(filter: AddressFilter = {}): Listing<Address> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
     const { signal, family, ...wanted } = filter;
@@ -66,7 +67,7 @@ export class Addresses implements Collection<AddressSpec, Address> {
     });
   }
 
-  watch({ snapshot, ...filter }: Filter & WatchOptions = {}): AsyncIterableIterator<Change<Address>> {
+  watch({ snapshot, ...filter }: AddressFilter & WatchOptions = {}): AsyncIterableIterator<Change<Address>> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
     const { signal, family, ...wanted } = filter;
@@ -80,7 +81,7 @@ export class Addresses implements Collection<AddressSpec, Address> {
   }
 
   /** The links with their addresses, as `ip address` prints them. */
-  async describe(filter: Filter = {}): Promise<string> {
+  async describe(filter: AddressFilter = {}): Promise<string> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
     return describeAddresses(inner, filter);
@@ -97,7 +98,7 @@ export class Addresses implements Collection<AddressSpec, Address> {
   }
 }
 
-function checkFilter(filter: Filter, inner: Internals): void {
+function checkFilter(filter: AddressFilter, inner: Internals): void {
   checkObject('filter', filter);
   checkKeys('filter', filter, [
     'device',
@@ -114,16 +115,4 @@ function checkFilter(filter: Filter, inner: Internals): void {
   checkSignal(filter.signal);
   if (filter.family !== undefined) checkFamily(filter.family);
   if (filter.device !== undefined) checkLinkRef(filter.device, inner, 'device');
-}
-
-export function dumpAddresses(inner: Internals, family: Family | undefined, signal?: AbortSignal) {
-  return inner.route.dump({
-    name: 'RTM_GETADDR',
-    type: RTM.GETADDR,
-    flags: 0,
-    codec,
-    body: { family: family ? familyNumber(family) : 0 },
-    subject: inner.subject,
-    signal,
-  });
 }

@@ -1,12 +1,12 @@
 import type { Call } from '../handles/listing.js';
 import { privileged } from '../namespaces/credentials.js';
-import { checkNetnsName, pin } from '../namespaces/names.js';
+import { checkNetnsName, label, pin } from '../namespaces/names.js';
 import { Namespace } from '../namespaces/namespace.js';
 import { ownNamespaceId } from '../namespaces/own.js';
 import { sharedUserNamespace } from '../namespaces/rootless.js';
 import { NETLINK } from '../netlink/constants.js';
 import { configureNetlink, netlinkSocket } from '../netlink/socket.js';
-import { type NsnetError, systemError } from '../syscalls/errors.js';
+import { closedError, type NsnetError, systemError } from '../syscalls/errors.js';
 import { CLONE, isFailure } from '../syscalls/excursion.js';
 import { Fd } from '../syscalls/fd.js';
 import { type Entries, native } from '../syscalls/native.js';
@@ -81,8 +81,7 @@ async function nameIt(
   signal?: AbortSignal,
 ): Promise<string | undefined> {
   if (pins) return pin(name, namespace, signal);
-  const labelled = native().label(name, namespace.native);
-  if (labelled < 0) throw systemError(labelled, 'label', { subject: `netns '${name}' in this process` });
+  label(name, namespace);
   return undefined;
 }
 
@@ -103,6 +102,7 @@ async function ownerOf(user: Namespace | undefined): Promise<Owner> {
     const shared = await sharedUserNamespace();
     return { entries: [shared.native, CLONE.user], ownMemory: true, pins, close: () => shared.close() };
   }
+  if (user.closed) throw closedError(user.toString());
   const held = Fd.duplicate(user.fd);
   return { entries: [held.native, CLONE.user], ownMemory: true, pins, close: () => held.close() };
 }

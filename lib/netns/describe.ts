@@ -1,6 +1,7 @@
 import type { Call } from '../handles/listing.js';
 import { addressOf } from '../links/addresses.js';
 import { isLink } from '../links/brand.js';
+import { kindOf } from '../links/info.js';
 import { checkLinkFilter, dumpLinks, type LinkFilter, namesByIndex } from '../links/read.js';
 import type { LinkRef } from '../links/types.js';
 import type { Internals } from '../namespaces/network.js';
@@ -10,12 +11,8 @@ import { type AddressMessage, address as addressCodec } from '../rtnetlink/addre
 import { ARPHRD, IFF, INFINITY_LIFE_TIME } from '../rtnetlink/constants.js';
 import type { LinkMessage } from '../rtnetlink/link.js';
 import { linkFlagNames, operStates } from '../rtnetlink/names.js';
-import { invalidValue } from '../syscalls/validate.js';
-import { dumpAddresses } from './addresses.js';
-
-export function checkFamily(family: unknown): asserts family is Family {
-  if (family !== 'inet' && family !== 'inet6') throw invalidValue('family', "'inet' or 'inet6'", family);
-}
+import { dumpAddresses } from './dump-addresses.js';
+import { matches } from './filter.js';
 
 const TYPES = new Map<number, string>([
   [ARPHRD.ETHER, 'ether'],
@@ -95,9 +92,7 @@ export async function describeLinks(inner: Internals, filter: LinkFilter): Promi
   const lines = messages
     .filter(({ flags }) => filter.up === undefined || filter.up === ((flags & IFF.UP) !== 0))
     .filter(({ attributes }) => filter.master === undefined || (master && attributes.master === master.index))
-    .filter(
-      ({ attributes }) => filter.kind === undefined || filter.kind === (attributes.linkinfo?.kind ?? 'other'),
-    )
+    .filter((message) => filter.kind === undefined || filter.kind === kindOf(message))
     .flatMap((message) => linkLines(message, nameOf));
   return lines.map((line) => `${line}\n`).join('');
 }
@@ -105,22 +100,24 @@ export async function describeLinks(inner: Internals, filter: LinkFilter): Promi
 /** As `ip address` prints them: each link with its addresses below it. */
 export async function describeAddresses(
   inner: Internals,
-  { device, family, signal }: { device?: LinkRef; family?: Family } & Call,
+  { device, family, signal, ...wanted }: { device?: LinkRef; family?: Family } & Call,
 ): Promise<string> {
   const [links, dump] = await Promise.all([dumpLinks(inner, signal), dumpAddresses(inner, family, signal)]);
+  const nameOf = namesByIndex(links);
+  const filtered = family !== undefined || Object.values(wanted).some((value) => value !== undefined);
   const byIndex = new Map<number, AddressMessage[]>();
   for (const answer of dump.messages()) {
     const message = readAnswer(addressCodec, answer);
+    if (!matches(addressOf(message, nameOf(message.index) ?? ''), wanted, message.index)) continue;
     const list = byIndex.get(message.index);
     if (list) list.push(message);
     else byIndex.set(message.index, [message]);
   }
-  const nameOf = namesByIndex(links);
   let text = '';
   for (const link of links.sort((a, b) => a.index - b.index)) {
     if (device !== undefined && !isMeant(device, link)) continue;
     const addresses = byIndex.get(link.index) ?? [];
-    if (family !== undefined && addresses.length === 0) continue;
+    if (filtered && addresses.length === 0) continue;
     const below = addresses.flatMap((address) => addressLines(address, nameOf(link.index) ?? ''));
     text += [...linkLines(link, nameOf), ...below].map((line) => `${line}\n`).join('');
   }

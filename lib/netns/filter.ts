@@ -1,4 +1,10 @@
 import { isLink } from '../links/brand.js';
+import type { Family } from '../netlink/addresses.js';
+import { invalidValue } from '../syscalls/validate.js';
+
+export function checkFamily(family: unknown): asserts family is Family {
+  if (family !== 'inet' && family !== 'inet6') throw invalidValue('family', "'inet' or 'inet6'", family);
+}
 
 /** Whether `item` has what is wanted of it; `device` may be wanted as a link, a name or an index. */
 export function matches(item: object, wanted: object, deviceIndex: number | undefined): boolean {

@@ -1,12 +1,13 @@
 import type { Call, Listing } from '../handles/listing.js';
-import { isLink } from '../links/brand.js';
 import type { Bridge } from '../links/bridge.js';
 import { linkObject } from '../links/kinds.js';
+import type { Link } from '../links/link.js';
 import type { OtherLink } from '../links/other.js';
 import { checkLinkFilter, getLink, type LinkFilter, listLinks } from '../links/read.js';
 import type { LinkInfo } from '../links/types.js';
 import type { Veth } from '../links/veth.js';
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
+import type { LinkMessage } from '../rtnetlink/link.js';
 import type { View } from './collection.js';
 import { describeLinks } from './describe.js';
 import { type Change, Watch, type WatchOptions } from './watch.js';
@@ -14,6 +15,10 @@ import { watchedLinks } from './watched.js';
 
 /** A link of any kind: narrows by `kind` and by instanceof. */
 export type AnyLink = Veth | Bridge | OtherLink;
+
+function indexOf(link: Link | number): number {
+  return typeof link === 'number' ? link : link.index;
+}
 
 /** The links of a namespace. They are made by their classes. */
 export class Links implements View<AnyLink, LinkFilter> {
@@ -36,10 +41,11 @@ export class Links implements View<AnyLink, LinkFilter> {
     const inner = openInternals(this.#netns);
     checkLinkFilter(filter, inner);
     const { kind, up, master, signal } = filter;
-    const wanted = (info: LinkInfo) =>
+    const wanted = (info: LinkInfo, { attributes }: LinkMessage) =>
       (kind === undefined || info.kind === kind) &&
       (up === undefined || info.up === up) &&
-      (master === undefined || info.master === (isLink(master) ? master.name : String(master)));
+      (master === undefined ||
+        (typeof master === 'string' ? info.master === master : attributes.master === indexOf(master)));
     const show = (info: LinkInfo) => linkObject(this.#netns, info) as AnyLink;
     return new Watch(inner, watchedLinks(inner, wanted), { snapshot, signal }, show);
   }

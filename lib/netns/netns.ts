@@ -1,7 +1,7 @@
 import type { Call } from '../handles/listing.js';
 import { privileged } from '../namespaces/credentials.js';
 import { listNamespaces } from '../namespaces/list.js';
-import { checkNetnsName, pathOf, pin, pinnedNames, unpin } from '../namespaces/names.js';
+import { checkNetnsName, label, nameOf, pathOf, pin, pinnedNames, unpin } from '../namespaces/names.js';
 import {
   type NamespaceInfo,
   type NamespaceSource,
@@ -13,7 +13,7 @@ import { type AnyNetns, internals, NetworkNamespace, openInternals } from '../na
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as linkCodec } from '../rtnetlink/link.js';
 import { type PingOptions, type PingRun, ping } from '../sockets/ping.js';
-import { abortError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
+import { abortError, NsnetError, withDetails } from '../syscalls/errors.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
 import { Addresses } from './addresses.js';
@@ -91,8 +91,8 @@ export class Netns extends NetworkNamespace {
   static override async open(source: string | NamespaceSource): Promise<Netns> {
     if (typeof source !== 'string') {
       const handle = await openSource(source);
-      const name = 'name' in source ? source.name : undefined;
       const path = 'path' in source ? source.path : undefined;
+      const name = 'name' in source ? source.name : nameOf(path);
       const subject = name ? `netns '${name}'` : path ? `netns at ${path}` : 'an unnamed netns';
       return new Netns({ handle, owned: false, name, path: name ? path : undefined, subject });
     }
@@ -142,13 +142,12 @@ export class Netns extends NetworkNamespace {
   async attach(name: string, { signal }: Call = {}): Promise<void> {
     checkNetnsName(name);
     const inner = openInternals(this);
-    if (!privileged()) {
-      const labelled = native().label(name, inner.fd.native);
-      if (labelled < 0) throw systemError(labelled, 'label', { subject: `netns '${name}' in this process` });
-    } else {
-      await pin(name, inner.fd, signal);
-    }
-    this.#attached.push(name);
+    const work = async () => {
+      if (privileged()) await pin(name, inner.fd, signal);
+      else label(name, inner.fd);
+      this.#attached.push(name);
+    };
+    await inner.during(work());
   }
 
   /** Takes the name away, whoever gave it, as `ip netns delete`; again is no error. Who is in it stays in it. */
@@ -197,7 +196,7 @@ export class Netns extends NetworkNamespace {
     if (own && this.name !== undefined) names.push({ name: this.name, pinned: this.path !== undefined });
     for (const { name, pinned } of names) {
       if (pinned) await unpin(name, this.id);
-      else native().unlabel(name);
+      else native().unlabel(name, this.id);
     }
   }
 }

@@ -6,7 +6,7 @@ import { RT_SCOPE, RT_TABLE, RTN, RTNH_F, RTPROT } from '../rtnetlink/constants.
 import { type Names, protocols, routeTypes, scopes, tables } from '../rtnetlink/names.js';
 import type { RouteMessage, RouteRequest } from '../rtnetlink/route.js';
 import { checkInteger, checkKeys, checkObject, invalidType, invalidValue } from '../syscalls/validate.js';
-import { checkFamily } from './describe.js';
+import { checkFamily } from './filter.js';
 
 /** A route, as it is added. */
 export interface RouteSpec {

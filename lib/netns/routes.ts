@@ -10,16 +10,15 @@ import { route as codec, type RouteMessage } from '../rtnetlink/route.js';
 import type { NsnetError } from '../syscalls/errors.js';
 import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
-import { checkFamily } from './describe.js';
 import { describeRoute } from './describe-route.js';
-import { matches } from './filter.js';
+import { checkFamily, matches } from './filter.js';
 import { type Route, type RouteSpec, routeOf, tableNumber } from './route.js';
 import { type Mode, RouteChange } from './route-change.js';
 import { type Change, Watch, type WatchOptions } from './watch.js';
 import { watchedRoutes } from './watched.js';
 
 /** Default table: main, as `ip route`; 'all' for every table. */
-type Filter = Partial<RouteSpec> & { family?: Family } & Call;
+export type RouteFilter = Partial<RouteSpec> & { family?: Family } & Call;
 
 /** The routes of a namespace. */
 export class Routes implements Collection<RouteSpec, Route> {
@@ -44,13 +43,13 @@ export class Routes implements Collection<RouteSpec, Route> {
     return this.#change('delete', item, o);
   }
 
-  list(filter: Filter = {}): Listing<Route> {
+  list(filter: RouteFilter = {}): Listing<Route> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
     return new Listing(() => readRoutes(inner, filter));
   }
 
-  watch({ snapshot, ...filter }: Filter & WatchOptions = {}): AsyncIterableIterator<Change<Route>> {
+  watch({ snapshot, ...filter }: RouteFilter & WatchOptions = {}): AsyncIterableIterator<Change<Route>> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
     const { signal } = filter;
@@ -63,7 +62,7 @@ export class Routes implements Collection<RouteSpec, Route> {
   }
 
   /** As `ip route` prints them, a line each. */
-  async describe(filter: Filter = {}): Promise<string> {
+  async describe(filter: RouteFilter = {}): Promise<string> {
     let text = '';
     for await (const route of this.list(filter)) text += `${describeRoute(route)}\n`;
     return text;
@@ -80,7 +79,7 @@ export class Routes implements Collection<RouteSpec, Route> {
   }
 }
 
-function checkFilter(filter: Filter, inner: Internals): void {
+function checkFilter(filter: RouteFilter, inner: Internals): void {
   checkObject('filter', filter);
   checkKeys('filter', filter, [
     'destination',
@@ -102,7 +101,7 @@ function checkFilter(filter: Filter, inner: Internals): void {
 }
 
 /** Whether a route is one of those that are meant. */
-function isWanted(filter: Filter) {
+function isWanted(filter: RouteFilter) {
   const { signal: _signal, family, table = 'main', ...wanted } = filter;
   const number = table === 'all' ? 0 : tableNumber(table);
   const filtered = Object.values(wanted).some((value) => value !== undefined);
@@ -113,7 +112,7 @@ function isWanted(filter: Filter) {
     (!filtered || matches(route, wanted, message.attributes.oif));
 }
 
-async function* readRoutes(inner: Internals, filter: Filter): AsyncGenerator<Route[]> {
+async function* readRoutes(inner: Internals, filter: RouteFilter): AsyncGenerator<Route[]> {
   const [links, dump] = await Promise.all([dumpLinks(inner, filter.signal), dumpRoutes(inner, filter)]);
   const nameOf = namesByIndex(links);
   const wanted = isWanted(filter);
@@ -127,7 +126,7 @@ async function* readRoutes(inner: Internals, filter: Filter): AsyncGenerator<Rou
   yield* slices(routes());
 }
 
-async function dumpRoutes(inner: Internals, { family, table = 'main', signal }: Filter): Promise<Dump> {
+async function dumpRoutes(inner: Internals, { family, table = 'main', signal }: RouteFilter): Promise<Dump> {
   const attributes = table === 'all' ? {} : { table: tableNumber(table) };
   const dump = (number: number) =>
     inner.route.dump({

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Call } from '../handles/listing.js';
+import { type Call, slices } from '../handles/listing.js';
 import type { Internals } from '../namespaces/network.js';
 import { NETLINK } from '../netlink/constants.js';
 import { Monitor, type News } from '../netlink/monitor.js';
@@ -79,7 +79,10 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
       for (;;) {
         this.#check();
         if (this.#ended) return { done: true, value: undefined };
-        if (!this.#monitor) await this.#begin();
+        if (!this.#monitor) {
+          await this.#begin();
+          continue;
+        }
         const change = this.#take();
         if (change) return { done: false, value: change };
         this.#initial = false;
@@ -105,9 +108,11 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
     // Listening begins before reading, so that nothing falls between the two.
     this.#monitor = new Monitor(socket, this.#what.groups);
     this.#current = await this.#what.read(signal);
-    for (const [key, value] of this.#current) {
-      if (snapshot) this.#touched.add(key);
-      else this.#told.set(key, value);
+    for await (const entries of slices(this.#current)) {
+      for (const [key, value] of entries) {
+        if (snapshot) this.#touched.add(key);
+        else this.#told.set(key, value);
+      }
     }
   }
 
@@ -123,7 +128,9 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
       return;
     }
     this.#current = await this.#what.read(this.#options.signal);
-    for (const key of [...this.#told.keys(), ...this.#current.keys()]) this.#touched.add(key);
+    for (const keys of [this.#told.keys(), this.#current.keys()]) {
+      for await (const slice of slices(keys)) for (const key of slice) this.#touched.add(key);
+    }
   }
 
   /** The next net change, if there is one. */

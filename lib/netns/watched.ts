@@ -1,3 +1,4 @@
+import { slices } from '../handles/listing.js';
 import { type Address, addressOf } from '../links/addresses.js';
 import { infoOf } from '../links/info.js';
 import { dumpLinks } from '../links/read.js';
@@ -10,8 +11,11 @@ import { type AddressMessage, address as addressCodec } from '../rtnetlink/addre
 import { IFF, RTM, RTNLGRP } from '../rtnetlink/constants.js';
 import { type LinkMessage, link as linkCodec } from '../rtnetlink/link.js';
 import { type RouteMessage, route as routeCodec } from '../rtnetlink/route.js';
+import { abortError } from '../syscalls/errors.js';
 import { type Route, routeOf } from './route.js';
 import type { Watched } from './watch.js';
+
+export type NameOf = (index: number) => string | undefined;
 
 /** Links by index, kept up to date by RTM_NEWLINK and RTM_DELLINK. */
 class KnownLinks {
@@ -41,11 +45,14 @@ function isLink({ type }: Answer): boolean {
 }
 
 /** The links of a namespace: their data are compared, and objects made of them when they are told. */
-export function watchedLinks(inner: Internals, wanted: (info: LinkInfo) => boolean): Watched<LinkInfo> {
+export function watchedLinks(
+  inner: Internals,
+  wanted: (info: LinkInfo, message: LinkMessage, nameOf: NameOf) => boolean,
+): Watched<LinkInfo> {
   const links = new KnownLinks();
   const enter = (current: Map<string, LinkInfo>, index: number, message: LinkMessage) => {
     const info = infoOf(message, links.nameOf);
-    if (wanted(info)) current.set(String(index), info);
+    if (wanted(info, message, links.nameOf)) current.set(String(index), info);
     else current.delete(String(index));
   };
   return {
@@ -103,7 +110,11 @@ function watchedTable<M, T>(inner: Internals, table: Table<M, T>): Watched<T> {
     async read(signal) {
       await links.read(inner, signal);
       const current = new Map<string, T>();
-      for (const answer of (await table.dump(signal)).messages()) enter(current, table.decode(answer));
+      const dump = await table.dump(signal);
+      function* entered(): Generator<void> {
+        for (const answer of dump.messages()) yield enter(current, table.decode(answer));
+      }
+      for await (const _slice of slices(entered())) if (signal?.aborted) throw abortError(signal);
       return current;
     },
     apply({ messages }, current) {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { CLONE, type Inside, type NamespaceType } from './excursion.js';
 import { Fd } from './fd.js';
 import { native } from './native.js';
@@ -35,7 +36,7 @@ function maySetAdmin(): boolean {
 /**
  * Runs a call inside. The descriptors are duplicated for as long as it takes, so closing them meanwhile is harmless.
  * A user namespace is joined first by those without CAP_SYS_ADMIN and last by those who have it, and by the stub,
- * whose memory is not ours.
+ * whose memory is not ours. Those without CAP_SYS_ADMIN need to join the owner of what they enter: it is found.
  */
 export async function within<T>(options: Options, work: (inside: Inside) => Promise<T>): Promise<T> {
   checkObject('options', options);
@@ -44,19 +45,41 @@ export async function within<T>(options: Options, work: (inside: Inside) => Prom
   checkObject('inside', inside);
   checkKeys('inside', inside, TYPES);
   const held: Fd[] = [];
+  const hold = (fd: Fd) => {
+    held.push(fd);
+    return fd;
+  };
   try {
-    const join = (type: (typeof TYPES)[number]) => {
+    const wanted = new Map<(typeof TYPES)[number], Fd>();
+    for (const type of TYPES) {
       const namespace = inside[type];
-      if (namespace === undefined) return [];
-      const fd = Fd.duplicate(numberOf(namespace, type));
-      held.push(fd);
-      return [fd.native, CLONE[type]];
-    };
-    const user = join('user');
-    const rest = TYPES.filter((type) => type !== 'user').flatMap(join);
-    const entries = maySetAdmin() ? [...rest, ...user] : [...user, ...rest];
-    return await work({ entries, ownMemory: inside.user !== undefined || inside.time !== undefined });
+      if (namespace !== undefined) wanted.set(type, hold(Fd.duplicate(numberOf(namespace, type))));
+    }
+    const admin = maySetAdmin();
+    if (!admin && !wanted.has('user')) {
+      const owned = [...wanted.values()][0];
+      const owner = owned && native().nsUser(owned.native);
+      if (owner !== undefined && typeof owner !== 'number') wanted.set('user', hold(new Fd(owner)));
+    }
+    for (const [type, fd] of wanted) if (isOwn(fd, type)) wanted.delete(type);
+    const user = wanted.get('user');
+    const join = (types: (typeof TYPES)[number][]) =>
+      types.flatMap((type) => [(wanted.get(type) as Fd).native, CLONE[type]]);
+    const rest = join([...wanted.keys()].filter((type) => type !== 'user'));
+    const owner = user ? join(['user']) : [];
+    const entries = admin ? [...rest, ...owner] : [...owner, ...rest];
+    return await work({ entries, ownMemory: user !== undefined || wanted.has('time') });
   } finally {
     await Promise.all(held.map((fd) => fd.close()));
+  }
+}
+
+/** A namespace that this process is in need not be joined; its own user namespace cannot be (EINVAL). */
+function isOwn(fd: Fd, type: NamespaceType): boolean {
+  const info = native().nsInfo(fd.native);
+  try {
+    return typeof info !== 'number' && info[1] === statSync(`/proc/self/ns/${type}`).ino;
+  } catch {
+    return false;
   }
 }

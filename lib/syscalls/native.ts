@@ -26,7 +26,7 @@ export interface Native {
   fdClose(fd: NativeFd): Promise<number>;
   label(name: string, fd: NativeFd): number;
   labelled(name: string): NativeFd | number;
-  unlabel(name: string): number;
+  unlabel(name: string, inode: number): number;
   labelNames(): string[];
 
   forceOwnMemory(force: boolean): void;

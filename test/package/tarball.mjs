@@ -43,7 +43,7 @@ export function pack(npm, checkout, directory) {
 /** What is wrong with the content, a line each. */
 export function tarballProblems(names, checkout) {
   const { scripts = {}, gypfile } = JSON.parse(readFileSync(join(checkout, 'package.json'), 'utf8'));
-  const unwanted = /^(pre|post)?(install|prepare|publish)|^prepublishOnly$|^(pre|post)?pack$|^dependencies$/;
+  const unwanted = /^(pre|post)?(install|prepare|publish)|^prepublishOnly$|^(post)?pack$|^dependencies$/;
   return [
     ...names
       .filter((name) => !mayContain.some((pattern) => pattern.test(name)))
