@@ -10,7 +10,8 @@ let netns: Netns;
 beforeEach(async () => {
   netns = await Netns.create();
 });
-afterEach(() => netns.close());
+// Where something never settles this never ends, either.
+afterEach(() => netns.close(), 5000);
 
 const route = (i: number) => ({ destination: `10.${i >> 8}.${i & 255}.0/24`, device: 1 });
 const codes = async (work: Promise<unknown>[]) =>
@@ -77,40 +78,42 @@ describe('when the transport fails', () => {
     });
   });
 
-  test('what goes again stays in front of what was issued later', async () => {
-    const order: string[] = [];
+  test('what was not sent goes again, once', async () => {
+    const sent: string[] = [];
     await replacing(
       'transact',
-      (transact) => {
-        const failing = failingAfter(
+      (transact) =>
+        failingAfter(
           64,
           ENOBUFS,
-        )(async (fd, requests) => {
-          order.push(
-            ...requestsOf(requests).map(({ bytes }) => Buffer.from(bytes.slice(28)).toString('hex')),
-          );
+        )((fd, requests) => {
+          sent.push(...requestsOf(requests).map(({ bytes }) => Buffer.from(bytes.slice(28)).toString('hex')));
           return transact(fd, requests);
-        });
-        return failing;
-      },
-      () => codes(Array.from({ length: 1000 }, (_, i) => netns.routes.add({ ...route(i), metric: i }))),
+        }),
+      () => codes(Array.from({ length: 1000 }, (_, i) => netns.routes.add(route(i)))),
     );
-    // The destination is the first attribute: in the order issued they are sorted.
-    const firsts = order.map((hex) => hex.slice(8, 16));
-    expect(firsts).toEqual([...firsts].sort());
-    expect(firsts.length).toBe(1000 - 64);
+    expect(sent.length).toBe(1000 - 64);
+    expect(new Set(sent).size).toBe(1000 - 64);
+    expect((await netns.routes.list()).length).toBe(1000 - 64);
   });
 
   test('while a name is being asked for that is not there: nobody waits for ever', async () => {
+    const late = new Promise<string>((resolve) => setTimeout(() => resolve('still waiting'), 3000));
+    const work = () => [
+      ...Array.from({ length: 150 }, (_, i) => netns.routes.add(route(i))),
+      netns.addresses.add({ device: 'nothing', address: '10.0.0.1/32' }),
+      netns.addresses.add({ device: 'lo', address: '10.0.0.1/32' }),
+    ];
     const results = await replacing('transact', failingAfter(64, ENOBUFS), () =>
-      codes([
-        ...Array.from({ length: 150 }, (_, i) => netns.routes.add(route(i))),
-        netns.addresses.add({ device: 'nothing', address: '10.0.0.1/32' }),
-        netns.addresses.add({ device: 'lo', address: '10.0.0.1/32' }),
-      ]),
+      Promise.all(work().map((each) => Promise.race([codes([each]).then(([code]) => code), late]))),
     );
-    expect(results.length).toBe(152);
-    expect(results.slice(150)).toEqual(['ENODEV', 'done']);
+    expect(results).toEqual([
+      ...Array(64).fill('done'),
+      ...Array(64).fill('ENOBUFS'),
+      ...Array(22).fill('done'),
+      'ENODEV',
+      'done',
+    ]);
   });
 });
 
