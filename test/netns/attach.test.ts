@@ -2,10 +2,11 @@
 import { Netns } from 'nsnet';
 import { expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
+import { named } from './support/named.js';
 import { expectState, stateOf } from './support/state.js';
 
-const first = `nst-${process.pid}-one`;
-const second = `nst-${process.pid}-two`;
+const first = named('one');
+const second = named('two');
 const ids = async () => new Map((await Netns.list()).map(({ name, id }) => [name, id]));
 
 test('gives a name to one that has none', async () => {

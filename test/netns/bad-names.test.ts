@@ -4,9 +4,10 @@ import { mkdirSync, rmdirSync, unlinkSync, writeFileSync } from 'node:fs';
 import { Netns, NsnetError } from 'nsnet';
 import { describe, expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
+import { named } from './support/named.js';
 import { expectState, stateOf } from './support/state.js';
 
-const prefix = `nst-${process.pid}-bad`;
+const prefix = named('bad');
 
 const wrong = [
   ...[

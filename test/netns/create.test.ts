@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { Bridge, Namespace, Netns, Veth } from 'nsnet';
 import { describe, expect, test } from 'vitest';
 import { ipIn, runIn } from './support/inside.js';
+import { named } from './support/named.js';
 import { expectState, stateOf } from './support/state.js';
 import { expectUncloneable } from './support/uncloneable.js';
 
@@ -128,7 +129,7 @@ describe('closed', () => {
       ['routes.add', () => netns.routes.add({ destination: '10.0.0.0/8', device: 'lo' })],
       ['routes.describe', () => netns.routes.describe()],
       ['sysctl', () => netns.sysctl('net.ipv4.ip_forward')],
-      ['attach', () => netns.attach('nst-closed')],
+      ['attach', () => netns.attach(named('closed'))],
       ['delete', () => netns.delete()],
       ['owner', () => netns.owner()],
       ['Bridge.create', () => Bridge.create({ netns })],
@@ -169,17 +170,17 @@ describe('closed', () => {
 describe('printed', () => {
   test('on one line', async () => {
     await using netns = await Netns.create();
-    await using named = await Netns.create(`nst-${process.pid}-print`);
-    for (const text of [inspect(netns), inspect({ netns }, { compact: 3 }), String(netns), `${named}`]) {
+    await using other = await Netns.create(named('print'));
+    for (const text of [inspect(netns), inspect({ netns }, { compact: 3 }), String(netns), `${other}`]) {
       expect(text).not.toContain('\n');
       expect(text.length).toBeLessThan(120);
     }
     expect(inspect(netns)).toContain(String(netns.id));
-    expect(inspect(named)).toContain(`nst-${process.pid}-print`);
+    expect(inspect(other)).toContain(named('print'));
   });
 
   test('as JSON it is data; it does not clone', async () => {
-    await using netns = await Netns.create(`nst-${process.pid}-print`);
+    await using netns = await Netns.create(named('print'));
     const { id, name, path } = netns;
     expect(JSON.parse(JSON.stringify(netns))).toEqual({ type: 'net', id, name, ...(path && { path }) });
     expect(structuredClone(netns.toJSON())).toEqual({ type: 'net', id, name, path });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Netns, Scope, Veth } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { byHand, ipIn, type Printed, parsed } from './support/inside.js';
+import { named } from './support/named.js';
 import { comparable } from './support/printed.js';
 
 const commands = `
@@ -43,7 +44,7 @@ let namespaces: [Netns, Netns];
 beforeEach(async () => {
   scope = new Scope();
   const make = (options: object) => scope.use(Netns.create({ loopback: false, ...options }));
-  namespaces = await Promise.all([make({ name: 'nst-test1' }), make({ name: 'nst-test2' })]);
+  namespaces = await Promise.all([make({ name: named('test1') }), make({ name: named('test2') })]);
 });
 afterEach(() => scope[Symbol.asyncDispose]());
 

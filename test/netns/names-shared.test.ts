@@ -7,8 +7,9 @@ import { describe, expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
 import { scaled } from '../support/scale.js';
 import { run } from '../support/witness.js';
+import { named } from './support/named.js';
 
-const prefix = `nst-${process.pid}-shared`;
+const prefix = named('shared');
 const pathOf = (name: string) => `/run/netns/${name}`;
 
 async function outputOf(child: ChildProcess): Promise<string[]> {

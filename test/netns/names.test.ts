@@ -4,10 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
 import { run } from '../support/witness.js';
 import { runIn } from './support/inside.js';
+import { named } from './support/named.js';
 import { expectState, stateOf } from './support/state.js';
 
-const prefix = `nst-${process.pid}`;
-const name = `${prefix}-a`;
+const name = named('a');
 const ipNetns = (...args: string[]) => run('ip', ['netns', ...args]);
 const listedByIp = async () =>
   (await ipNetns('list')).split('\n').flatMap((line) => line.split(' ')[0]?.trim() || []);

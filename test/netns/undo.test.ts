@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
 import { abortEachStep, failEachStep } from './support/each-step.js';
 import { type Intervene, intervening } from './support/faults.js';
+import { named } from './support/named.js';
 import { expectState, stateOf } from './support/state.js';
 
-const name = `nst-undo-${process.pid}`;
+const name = named('undo');
 const close = (netns: Netns) => netns.close();
 
 describe('a step that fails undoes the earlier ones', () => {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Netns } from 'nsnet';
 import { expect } from 'vitest';
 import { added } from '../../support/inventory.js';
+import { isNamed } from './named.js';
 
 // Made on first use, and kept.
 await (await Netns.create()).close();
@@ -22,12 +23,9 @@ function descriptors(): string[] {
     .sort();
 }
 
-/** Names of these tests: others may come and go meanwhile. */
-const isOurs = (name = '') => name.startsWith('nst-');
-
 function names(): string[] {
   try {
-    return readdirSync('/run/netns').filter(isOurs).sort();
+    return readdirSync('/run/netns').filter(isNamed).sort();
   } catch {
     return [];
   }
@@ -38,7 +36,7 @@ function mounts(): string[] {
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')
-    .filter((target) => target.startsWith('/run/netns/nst-'))
+    .filter((target) => isNamed(target.replace('/run/netns/', '')))
     .sort();
 }
 
@@ -55,7 +53,7 @@ export async function stateOf(...namespaces: Netns[]) {
   }
   const listed = (await Netns.list())
     .map(({ name, id }) => ({ name, id }))
-    .filter(({ name }) => isOurs(name));
+    .filter(({ name }) => isNamed(name));
   return { descriptors: descriptors(), names: names(), mounts: mounts(), listed, inside };
 }
 
