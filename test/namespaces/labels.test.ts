@@ -32,7 +32,7 @@ describe.runIf(!privileged)('a label', () => {
       const found = native().labelled('contended');
       if (typeof found === 'number') lost++;
       else await new Fd(found).close();
-      native().unlabel('contended');
+      native().unlabel('contended', other.id);
     }
     await fd.close();
     expect(lost).toBe(0);

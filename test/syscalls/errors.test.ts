@@ -64,9 +64,9 @@ describe('an error of the system', () => {
   test('of nsnet’s own has no number', () => {
     expect(closedError("netns 'a'")).toMatchObject({
       code: 'ERR_NSNET_CLOSED',
-      errno: undefined,
       message: "ERR_NSNET_CLOSED: used after it was closed (netns 'a')",
     });
+    expect(closedError("netns 'a'").errno).toBeUndefined();
     const unsupported = unsupportedError('too old', { hint: 'Upgrade' });
     expect(unsupported).toMatchObject({ code: 'ERR_NSNET_UNSUPPORTED', hint: 'Upgrade' });
   });
