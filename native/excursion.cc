@@ -47,6 +47,7 @@ Where Where::From(const Napi::Value& list, const Napi::Value& own_memory) {
   if (list.IsUndefined() || list.IsNull()) return where;
   if (!list.IsArray()) throw Napi::TypeError::New(list.Env(), "Expected an array of namespaces to enter");
   const auto array = list.As<Napi::Array>();
+  if (array.Length() > 16) throw Napi::TypeError::New(list.Env(), "Expected at most eight namespaces");
   for (uint32_t i = 0; i + 1 < array.Length(); i += 2) {
     const Napi::Value type = array.Get(i + 1);
     if (!type.IsNumber()) throw Napi::TypeError::New(list.Env(), "Expected a namespace type");
@@ -104,7 +105,10 @@ int Excursion::Run(const Where& where, Program& program, bool move) {
   if (steps->count + prefix > NSNET_MAX_STEPS) return -E2BIG;
   // The rule of excursion.h, kept here too whatever TypeScript asks for.
   for (const auto& entry : where.entries) {
-    if (!own_memory && entry.type & (CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME)) return -EPERM;
+    // Only one type at a time, and only these: 0 and several at once mean whatever the descriptor is.
+    const bool harmless = entry.type == CLONE_NEWNET || entry.type == CLONE_NEWNS || entry.type == CLONE_NEWUTS ||
+                          entry.type == CLONE_NEWIPC || entry.type == CLONE_NEWCGROUP;
+    if (!own_memory && !harmless) return -EPERM;
   }
   // The joins come first; results that later steps name move with them.
   memmove(steps->steps + prefix, steps->steps, sizeof(nsnet_step) * steps->count);

@@ -224,7 +224,8 @@ void Environment::Hold(Napi::Env env) {
 }
 
 void Environment::Unhold(Napi::Env env) {
-  if (--held_ == 0) napi_unref_threadsafe_function(env, function_);
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (--held_ == 0 && !ended_) napi_unref_threadsafe_function(env, function_);
 }
 
 Pending::Pending(Napi::Env env, std::shared_ptr<Environment> environment)

@@ -95,6 +95,8 @@ Napi::Value UnshareCall(const Napi::CallbackInfo& info) {
   UnshareRequest request{IntArgument(info, 2), {}, {}};
   if (!info[3].IsArray() || !info[4].IsArray()) throw Napi::TypeError::New(info.Env(), "Expected arrays");
   const auto names = info[3].As<Napi::Array>();
+  if (names.Length() > 8 || info[4].As<Napi::Array>().Length() > 24)
+    throw Napi::TypeError::New(info.Env(), "Expected fewer names and sockets");
   for (uint32_t i = 0; i < names.Length(); i++) request.names.push_back(Napi::Value(names.Get(i)).ToString());
   const auto sockets = info[4].As<Napi::Array>();
   for (uint32_t i = 0; i < sockets.Length(); i++)

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "arguments.h"
 #include "fd.h"
@@ -190,8 +191,9 @@ Napi::Value NewWatch(const Napi::CallbackInfo& info) {
   watch->callback = Napi::Persistent(info[1].As<Napi::Function>());
   auto holder = std::make_unique<std::shared_ptr<Watch>>(watch);
   auto object = Napi::Object::New(env);
-  const auto finalize = [](napi_env, void* data, void*) {
+  const auto finalize = [](napi_env env, void* data, void*) {
     std::unique_ptr<std::shared_ptr<Watch>> held(static_cast<std::shared_ptr<Watch>*>(data));
+    if (std::exchange((*held)->armed, false)) (*held)->environment->Unhold(env);
     Stop(held->get());
   };
   if (napi_wrap(env, object, holder.get(), finalize, nullptr, nullptr) != napi_ok) {

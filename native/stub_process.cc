@@ -148,7 +148,9 @@ int ReadAnswer(int fd, nsnet_program* program, size_t size) {
 
 void ForceTemporaryFile(bool force) { force_temporary_file = force; }
 
-int RunInStub(nsnet_program* steps, std::vector<int> kept) {
+namespace {
+
+int RunOnce(nsnet_program* steps, std::vector<int>& kept) {
   const int opened = OpenStub();
   if (opened < 0) return opened;
   UniqueFd stub(opened);
@@ -168,6 +170,19 @@ int RunInStub(nsnet_program* steps, std::vector<int> kept) {
   const int status = WaitForClone(pid);
   // An exec that failed tells its error number by the exit status; 255 is the stub's own.
   return error != 0 && status > 0 && status != 255 ? -status : error;
+}
+
+}  // namespace
+
+int RunInStub(nsnet_program* steps, std::vector<int> kept) {
+  // ETXTBSY: another thread's clone, on its way to an exec of its own, still has a copy of the descriptor by which the
+  // unnamed file was written.
+  int error = RunOnce(steps, kept);
+  for (int tries = 0; error == -ETXTBSY && tries < 200; tries++) {
+    usleep(500);
+    error = RunOnce(steps, kept);
+  }
+  return error;
 }
 
 }  // namespace nsnet

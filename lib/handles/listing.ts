@@ -14,11 +14,13 @@ const SLICE = 4;
  */
 export class Listing<T> implements PromiseLike<T[]>, AsyncIterable<T> {
   #read: (() => AsyncIterable<T[]>) | undefined;
+  readonly #around: (work: Promise<T[]>) => Promise<T[]>;
   #all: Promise<T[]> | undefined;
 
-  /** `read` gives the elements in slices. */
-  constructor(read: () => AsyncIterable<T[]>) {
+  /** `read` gives the elements in slices. `around` is told of the reading of all of them. */
+  constructor(read: () => AsyncIterable<T[]>, around: (work: Promise<T[]>) => Promise<T[]> = (work) => work) {
     this.#read = read;
+    this.#around = around;
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a listing is awaited
@@ -26,7 +28,7 @@ export class Listing<T> implements PromiseLike<T[]>, AsyncIterable<T> {
     fulfilled?: ((value: T[]) => A | PromiseLike<A>) | null,
     rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    this.#all ??= this.#collect();
+    this.#all ??= this.#around(this.#collect());
     return this.#all.then(fulfilled, rejected);
   }
 

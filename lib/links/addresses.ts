@@ -188,6 +188,7 @@ export function addressOf(message: AddressMessage, device: string): Address {
     result.address = `${local}/${8 * (family === 'inet' ? 4 : 16)}`;
     result.peer = `${attributes.address}/${message.prefixlen}`;
   }
+  if (flags & IFA_F.NODAD) result.dad = false;
   if (attributes.label !== undefined) result.label = attributes.label;
   if (cacheinfo && cacheinfo.valid !== INFINITY_LIFE_TIME) result.valid = cacheinfo.valid * 1000;
   if (cacheinfo && cacheinfo.preferred !== INFINITY_LIFE_TIME) result.preferred = cacheinfo.preferred * 1000;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Internals, internals } from '../namespaces/network.js';
+import { closedWithin, type Internals, internals } from '../namespaces/network.js';
 import { NLM_F } from '../netlink/constants.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
@@ -13,6 +13,7 @@ type Attributes = NonNullable<LinkRequest['attributes']>;
 
 /** How long a name may be taken by a link whose far end's namespace is being torn down; that takes some 50 ms. */
 const DYING_MILLISECONDS = 5000;
+const NOTICING_MILLISECONDS = 250;
 
 /** One end of what is made: its place, its options, and once it is there what was read of it. */
 export interface End {
@@ -63,6 +64,7 @@ async function find(end: End): Promise<LinkMessage> {
  */
 export async function makeLink(end: End, linkinfo: object, others: End[] = []): Promise<void> {
   const { signal } = end.options;
+  if (signal?.aborted) throw abortError(signal);
   const until = performance.now() + DYING_MILLISECONDS;
   for (;;) {
     try {
@@ -138,10 +140,26 @@ async function unmakeByName({ inner, name }: End): Promise<void> {
 async function someDying(ends: End[]): Promise<boolean> {
   for (const { inner, name } of ends) {
     const found = await inner.route.request(getLinkRequest(name, inner.subject)).catch(() => undefined);
-    const attributes = found && linkAnswer(found).attributes;
-    if (attributes && !(attributes.linkinfo?.kind === 'veth' && attributes.linkNetnsid === -1)) return false;
+    if (!found) continue;
+    const { linkinfo, linkNetnsid } = linkAnswer(found).attributes;
+    if (linkinfo?.kind !== 'veth' || linkNetnsid === undefined || !(await isGone(inner, linkNetnsid)))
+      return false;
   }
   return true;
+}
+
+/** A number that stands for no living namespace: asked to look there, the kernel says EINVAL (5.0). */
+async function isGone(inner: Internals, netnsid: number): Promise<boolean> {
+  if (netnsid < 0) return true;
+  const look = {
+    ...getLinkRequest(1, inner.subject),
+    body: { index: 1, attributes: { targetNetnsid: netnsid } },
+  };
+  return inner.route.request(look).then(
+    // The kernel takes a moment to notice that nobody holds it any more.
+    () => closedWithin(NOTICING_MILLISECONDS),
+    (error: NsnetError) => error.code === 'EINVAL',
+  );
 }
 
 /**
@@ -220,7 +238,9 @@ export async function makeOrUndo<T>(
       () => undefined,
       (failure: NsnetError) => (failure.code === 'ENODEV' ? undefined : failure),
     );
-    if (notUndone && error instanceof NsnetError) throw withDetails(error, { notUndone: [notUndone] });
-    throw error;
+    if (!notUndone) throw error;
+    throw error instanceof NsnetError
+      ? withDetails(error, { notUndone: [notUndone] })
+      : Object.assign(error as Error, { notUndone: [notUndone] });
   }
 }

@@ -1,6 +1,8 @@
 import type { Internals } from '../namespaces/network.js';
+import { Bytes } from '../netlink/bytes.js';
+import type { Codec } from '../netlink/codec.js';
 import { IFF } from '../rtnetlink/constants.js';
-import { kindData, type LinkMessage } from '../rtnetlink/link.js';
+import { kindData, type LinkMessage, linkKinds } from '../rtnetlink/link.js';
 import { linkFlagNames, operStates } from '../rtnetlink/names.js';
 import { getLinkRequest, linkAnswer } from './devices.js';
 import type { LinkInfo, LinkKinds } from './types.js';
@@ -11,12 +13,24 @@ export function kindOf(message: LinkMessage): keyof LinkKinds {
   return kind === 'veth' || kind === 'bridge' ? kind : 'other';
 }
 
+/** IFLA_INFO_DATA as the kernel sent it, also of a kind that has a table and no class yet. */
+function rawData({ attributes: { linkinfo } }: LinkMessage): Uint8Array | undefined {
+  const { kind, data } = linkinfo ?? {};
+  if (data === undefined || data instanceof Uint8Array) return data;
+  const codec = linkKinds[kind as keyof typeof linkKinds] as Codec<unknown>;
+  const bytes = Bytes.alloc(codec.size(data, 'data'));
+  codec.write(bytes, 0, data, 'data');
+  return bytes.array;
+}
+
 function optionsOf(message: LinkMessage): LinkKinds[keyof LinkKinds] {
   const kind = kindOf(message);
   if (kind === 'veth') return {};
   if (kind === 'other') {
     const info = message.attributes.linkinfo;
-    const raw: Record<number, Uint8Array> = info?.data instanceof Uint8Array ? { 2: info.data } : {};
+    const raw: Record<number, Uint8Array> = {};
+    const data = rawData(message);
+    if (data) raw[2] = data;
     return info?.kind === undefined ? { raw } : { type: info.kind, raw };
   }
   const data = kindData(message, 'bridge');

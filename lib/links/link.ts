@@ -6,7 +6,7 @@ import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, closedError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
-import { checkObject, checkSignal } from '../syscalls/validate.js';
+import { checkBoolean, checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import { type AddressSpec, addressRequest } from './addresses.js';
 import { brandLink } from './brand.js';
 import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
@@ -151,6 +151,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
       ...(master !== undefined && { master: master === null ? 0 : devices.index(master) }),
       ...(data && { linkinfo: { kind: this.kind, data } as never }),
     });
+    if (altNames !== undefined) await this.refresh({ signal });
     const previous = this.info.altNames;
     const changed = this.#change(attributes, { prepare: (ask) => devices.prepare(master, ask), signal });
     await (altNames === undefined
@@ -183,7 +184,9 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     const inner = this.#open();
     const there = openInternals(netns);
     checkObject('options', options);
+    checkKeys('options', options, ['name', 'addresses', 'up', 'signal']);
     const { name = this.name, addresses, up, signal } = options;
+    if (up !== undefined) checkBoolean('up', up);
     checkLinkChanges({ name, signal }, []);
     checkAddresses(addresses);
     const from = { netns: this.#netns, name: this.name, up: this.info.up };
@@ -238,7 +241,12 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
         subject: `${subject} to ${there.subject}`,
         explain: explainLink,
       });
-      const message = linkAnswer(await there.route.request(getLinkRequest(name, there.subject)));
+      const message = linkAnswer(
+        await there.route.request(getLinkRequest(name, there.subject)).catch(async (error) => {
+          await bringBack(here, there, name, this.info).catch(() => undefined);
+          throw error;
+        }),
+      );
       forgetNames(there);
       this.#netns = netns;
       await this.#read(there, message);
@@ -336,4 +344,14 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
       work.push(inner.route.request(altNamesRequest('add', inner, this.index, come, this.subject)));
     await Promise.all(work);
   }
+}
+
+/** A link that was moved and could not be found there: back to where it was, by its name. */
+async function bringBack(here: Internals, there: Internals, name: string, before: LinkInfo): Promise<void> {
+  const set = (inner: Internals, body: LinkRequest) =>
+    inner.route.run({ name: 'RTM_SETLINK', type: RTM.SETLINK, flags: 0, codec, body });
+  await set(there, { attributes: { ifname: name, netNsFd: here.fd.number } });
+  const { index } = linkAnswer(await here.route.request(getLinkRequest(name, here.subject)));
+  if (name !== before.name) await set(here, { index, attributes: { ifname: before.name } });
+  if (before.up) await set(here, { index, flags: IFF.UP, change: IFF.UP });
 }

@@ -61,6 +61,14 @@ export function namesByIndex(messages: LinkMessage[]): (index: number) => string
   return (index) => names.get(index);
 }
 
+/** Alternative names by index. */
+export function altNamesByIndex(
+  messages: LinkMessage[],
+): (index: number | undefined) => string[] | undefined {
+  const names = new Map(messages.map(({ index, attributes }) => [index, attributes.propList?.altIfname]));
+  return (index) => (index === undefined ? undefined : names.get(index));
+}
+
 /** The links of a namespace as objects. */
 export function listLinks(netns: AnyNetns, filter: LinkFilter = {}): Listing<Link> {
   const inner = openInternals(netns);
@@ -79,7 +87,7 @@ export function listLinks(netns: AnyNetns, filter: LinkFilter = {}): Listing<Lin
       }
     }
     yield* slices(objects());
-  });
+  }, inner.during);
 }
 
 function masterOf(messages: LinkMessage[], ref: LinkRef | undefined): number | undefined {

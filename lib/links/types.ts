@@ -22,7 +22,7 @@ export interface LinkOptions extends Call {
   mtu?: number;
   /** 'aa:bb:cc:dd:ee:ff'. Default: the kernel chooses one. */
   mac?: string;
-  /** Free text, up to 255 bytes. */
+  /** Free text, up to 254 bytes. */
   alias?: string;
   /** More names, of up to 127 bytes each, unique in the namespace (Linux 5.5). */
   altNames?: string[];

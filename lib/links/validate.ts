@@ -44,7 +44,7 @@ function checkCommon(options: Omit<LinkOptions, 'netns'>): void {
   if (mac !== undefined) parseMac('mac', mac);
   if (alias !== undefined) {
     checkString('alias', alias);
-    if (Buffer.byteLength(alias) > 255) throw invalidValue('alias', 'at most 255 bytes', alias);
+    if (Buffer.byteLength(alias) > 254) throw invalidValue('alias', 'at most 254 bytes', alias);
   }
   if (altNames !== undefined) {
     if (!Array.isArray(altNames)) throw invalidType('altNames', 'an array of strings', altNames);

@@ -106,8 +106,8 @@ export class VethPair extends Handle implements Iterable<Veth> {
 
   /** Removes the cable. Again is no error. */
   async delete(): Promise<void> {
-    const end = [this.a, this.b].find(({ netns }) => !netns.closed);
-    await end?.delete();
+    // The second finds nothing left to remove, and knows it then.
+    for (const end of this) if (!end.netns.closed) await end.delete();
   }
 
   *[Symbol.iterator](): Iterator<Veth> {

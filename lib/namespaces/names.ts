@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { abortError, type NsnetError, systemError } from '../syscalls/errors.js';
 import { checked, HERE, isFailure } from '../syscalls/excursion.js';
@@ -104,8 +104,11 @@ export async function pin(name: string, namespace: Fd, signal?: AbortSignal): Pr
     await reserve(path, subject);
     const bound = await mount(`/proc/self/fd/${namespace.number}`, path, MS.BIND);
     if (!isFailure(bound)) return path;
-    await unlink(path).catch(() => undefined);
-    throw systemError(bound.errno, 'mount', { subject });
+    const notUndone = await unlink(path).then(
+      () => undefined,
+      (error) => [fromNode(error, subject)],
+    );
+    throw systemError(bound.errno, 'mount', { subject, notUndone });
   });
 }
 
@@ -124,11 +127,11 @@ function fromNode(error: unknown, subject: string): NsnetError {
   return systemError(errno ?? -5, syscall ?? 'open', { subject, hint });
 }
 
-/** Takes a name away. With an `id`, only if the name still means that namespace. */
-export async function unpin(name: string, id?: number): Promise<void> {
+/** Takes a name away, if it still means that namespace. */
+export async function unpin(name: string, id: number): Promise<void> {
   const path = pathOf(name);
   await locked(undefined, async () => {
-    if (id !== undefined && (await idAt(path)) !== id) return;
+    if (!(await means(path, id))) return;
     const unmounted = await native().umount(HERE.entries, HERE.ownMemory, path, MNT_DETACH);
     // EINVAL: no mount point, as after a crash between making the file and the mount. ENOENT: gone already.
     if (isFailure(unmounted) && unmounted.errno !== -22 && unmounted.errno !== -2) {
@@ -140,6 +143,18 @@ export async function unpin(name: string, id?: number): Promise<void> {
   }).catch((error: NsnetError) => {
     if (error.code !== 'ENOENT') throw error;
   });
+}
+
+/** Whether a name means a namespace still, or nothing any more: the empty file that a crash leaves. */
+async function means(path: string, id: number): Promise<boolean> {
+  if ((await idAt(path)) === id) return true;
+  const status = await lstat(path).catch(() => undefined);
+  return (
+    status?.isFile() === true &&
+    status.size === 0 &&
+    (status.mode & 0o777) === 0 &&
+    (await idAt(path)) === undefined
+  );
 }
 
 async function idAt(path: string): Promise<number | undefined> {

@@ -33,12 +33,19 @@ export interface Internals {
   /** Has `end` called when the namespace object is closed; the function returned takes that back. */
   keep(end: () => Promise<void> | void): () => void;
   /** Work that needs the namespace's descriptor: close() waits for it. */
-  during<T>(work: Promise<T>): Promise<T>;
+  readonly during: <T>(work: Promise<T>) => Promise<T>;
   /** Remembers what is dear to ask: the names of devices, for a moment. */
   readonly memory: Map<unknown, unknown>;
 }
 
 let access: (netns: NetworkNamespace) => Internals;
+
+let lastClose = Number.NEGATIVE_INFINITY;
+
+/** Whether a namespace was closed here within the last so many milliseconds: the kernel may not be done with it. */
+export function closedWithin(milliseconds: number): boolean {
+  return performance.now() - lastClose < milliseconds;
+}
 
 const live = new Set<WeakRef<NetworkNamespace>>();
 
@@ -57,6 +64,7 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
   protected constructor(handle: Fd, owned: boolean, subject: string, routeSocket?: Fd) {
     super(handle, owned, 'net');
     const inside = () => {
+      if (this.handle.closed) throw closedError(subject);
       this.#way ??= wayInto(this.handle);
       return this.#way.inside;
     };
@@ -102,6 +110,7 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
 
   /** Ends what was opened through it, lets what was issued settle, then drops the descriptors. */
   protected override async dispose(owned: boolean): Promise<void> {
+    lastClose = performance.now();
     live.delete(this.#self);
     for (const end of [...this.#ends]) await end();
     await Promise.all(this.#works);

@@ -233,10 +233,8 @@ export class Connection {
     this.#preparing = true;
     const ready = (error?: unknown) => {
       this.#preparing = false;
-      if (error !== undefined) {
-        this.#shift();
-        reject(item, error);
-      }
+      // Not taken from the queue: something may have been put in front of it. What is settled is passed over.
+      if (error !== undefined) reject(item, error);
       this.#pump();
     };
     Promise.resolve(prepared).then(() => ready(), ready);

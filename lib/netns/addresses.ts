@@ -7,7 +7,7 @@ import {
   checkAddressSpec,
 } from '../links/addresses.js';
 import { checkLinkRef, Devices } from '../links/devices.js';
-import { dumpLinks, namesByIndex } from '../links/read.js';
+import { altNamesByIndex, dumpLinks, namesByIndex } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import type { Family } from '../netlink/addresses.js';
 import { readAnswer } from '../netlink/answer.js';
@@ -56,15 +56,16 @@ export class Addresses implements Collection<AddressSpec, Address> {
         dumpAddresses(inner, family, signal),
       ]);
       const nameOf = namesByIndex(links);
+      const altNames = altNamesByIndex(links);
       function* addresses(): Generator<Address> {
         for (const answer of dump.messages()) {
           const message = readAnswer(codec, answer);
           const address = addressOf(message, nameOf(message.index) ?? String(message.index));
-          if (matches(address, wanted, message.index)) yield address;
+          if (matches(address, wanted, message.index, altNames)) yield address;
         }
       }
       yield* slices(addresses());
-    });
+    }, inner.during);
   }
 
   watch({ snapshot, ...filter }: AddressFilter & WatchOptions = {}): AsyncIterableIterator<Change<Address>> {

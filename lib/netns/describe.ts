@@ -22,10 +22,27 @@ const TYPES = new Map<number, string>([
 ]);
 
 /** The lines of `ip link` for one link. */
-function linkLines(message: LinkMessage, nameOf: (index: number) => string | undefined): string[] {
+function linkLines(
+  message: LinkMessage,
+  nameOf: (index: number) => string | undefined,
+  view: 'link' | 'address',
+  known: ReadonlyMap<number, LinkMessage>,
+): string[] {
   const { index, type, flags, attributes } = message;
-  const { ifname, mtu, qdisc, master, operstate, group, txqlen, address, broadcast, ifalias, linkNetnsid } =
-    attributes;
+  const {
+    ifname,
+    mtu,
+    qdisc,
+    master,
+    operstate,
+    group,
+    txqlen,
+    address,
+    broadcast,
+    ifalias,
+    linkNetnsid,
+    linkmode,
+  } = attributes;
   const parent = attributes.link;
   let at = '';
   if (parent !== undefined && parent !== 0) {
@@ -34,20 +51,24 @@ function linkLines(message: LinkMessage, nameOf: (index: number) => string | und
   } else if (parent === 0) {
     at = '@NONE';
   }
+  const flagNames = linkFlagNames(flags);
+  const below = parent !== undefined && linkNetnsid === undefined ? known.get(parent) : undefined;
+  if (below && !(below.flags & IFF.UP)) flagNames.push('M-DOWN');
   const words = [`mtu ${mtu}`];
   if (qdisc !== undefined) words.push(`qdisc ${qdisc}`);
   if (master !== undefined) words.push(`master ${nameOf(master) ?? `if${master}`}`);
   words.push(`state ${String(operStates.nameOf(operstate ?? 0)).toUpperCase()}`);
+  if (view === 'link' && linkmode !== undefined) words.push(`mode ${linkmode === 1 ? 'DORMANT' : 'DEFAULT'}`);
   if (group !== undefined) words.push(`group ${group === 0 ? 'default' : group}`);
   if (txqlen) words.push(`qlen ${txqlen}`);
-  const lines = [`${index}: ${ifname}${at}: <${linkFlagNames(flags).join(',')}> ${words.join(' ')}`];
+  const lines = [`${index}: ${ifname}${at}: <${flagNames.join(',')}> ${words.join(' ')}`];
   let second = `    link/${TYPES.get(type) ?? type}`;
   if (address !== undefined) second += ` ${address}`;
   if (broadcast !== undefined) second += ` ${flags & IFF.POINTOPOINT ? 'peer' : 'brd'} ${broadcast}`;
   if (linkNetnsid !== undefined)
     second += ` ${linkNetnsid < 0 ? 'link-netnsid unknown' : `link-netnsid ${linkNetnsid}`}`;
   lines.push(second);
-  if (ifalias !== undefined) lines.push(`    alias ${ifalias}`);
+  if (view === 'link' && ifalias !== undefined) lines.push(`    alias ${ifalias}`);
   for (const name of attributes.propList?.altIfname ?? []) lines.push(`    altname ${name}`);
   return lines;
 }
@@ -93,7 +114,7 @@ export async function describeLinks(inner: Internals, filter: LinkFilter): Promi
     .filter(({ flags }) => filter.up === undefined || filter.up === ((flags & IFF.UP) !== 0))
     .filter(({ attributes }) => filter.master === undefined || (master && attributes.master === master.index))
     .filter((message) => filter.kind === undefined || filter.kind === kindOf(message))
-    .flatMap((message) => linkLines(message, nameOf));
+    .flatMap((message) => linkLines(message, nameOf, 'link', known));
   return lines.map((line) => `${line}\n`).join('');
 }
 
@@ -105,6 +126,7 @@ export async function describeAddresses(
   const [links, dump] = await Promise.all([dumpLinks(inner, signal), dumpAddresses(inner, family, signal)]);
   const nameOf = namesByIndex(links);
   const filtered = family !== undefined || Object.values(wanted).some((value) => value !== undefined);
+  const known = new Map(links.map((link) => [link.index, link]));
   const byIndex = new Map<number, AddressMessage[]>();
   for (const answer of dump.messages()) {
     const message = readAnswer(addressCodec, answer);
@@ -119,7 +141,7 @@ export async function describeAddresses(
     const addresses = byIndex.get(link.index) ?? [];
     if (filtered && addresses.length === 0) continue;
     const below = addresses.flatMap((address) => addressLines(address, nameOf(link.index) ?? ''));
-    text += [...linkLines(link, nameOf), ...below].map((line) => `${line}\n`).join('');
+    text += [...linkLines(link, nameOf, 'address', known), ...below].map((line) => `${line}\n`).join('');
   }
   return text;
 }

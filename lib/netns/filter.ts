@@ -6,17 +6,26 @@ export function checkFamily(family: unknown): asserts family is Family {
   if (family !== 'inet' && family !== 'inet6') throw invalidValue('family', "'inet' or 'inet6'", family);
 }
 
-/** Whether `item` has what is wanted of it; `device` may be wanted as a link, a name or an index. */
-export function matches(item: object, wanted: object, deviceIndex: number | undefined): boolean {
+/** Whether `item` has what is wanted of it; `device` may be wanted as a link, any of its names, or an index. */
+export function matches(
+  item: object,
+  wanted: object,
+  device: number | undefined,
+  altNames?: AltNames,
+): boolean {
   for (const [key, value] of Object.entries(wanted)) {
     if (value === undefined) continue;
-    if (key === 'device' && isLink(value)) {
-      if (value.index !== deviceIndex) return false;
-    } else if (key === 'device' && typeof value === 'number') {
-      if (value !== deviceIndex) return false;
-    } else if ((item as Record<string, unknown>)[key] !== value) {
+    const own = (item as Record<string, unknown>)[key];
+    if (key === 'device') {
+      const index = isLink(value) ? value.index : value;
+      if (index !== device && index !== own && altNames?.(device)?.includes(String(index)) !== true)
+        return false;
+    } else if (own !== value && !(key === 'type' && value === 'unicast' && own === undefined)) {
       return false;
     }
   }
   return true;
 }
+
+/** The alternative names of a link, by its index. */
+export type AltNames = (index: number | undefined) => readonly string[] | undefined;

@@ -177,6 +177,12 @@ export class Netns extends NetworkNamespace {
     return ping(openInternals(this), host, options);
   }
 
+  /** Disowns it, and the names that attach() gave: close() leaves them. */
+  override release(): this {
+    this.#attached.length = 0;
+    return super.release();
+  }
+
   override toString(): string {
     return `Netns { ${this.name === undefined ? '' : `name: '${this.name}', `}id: ${this.id} }`;
   }

@@ -28,8 +28,10 @@ export interface RouteSpec {
   protocol?: string | number;
   /** 'unicast' (default), 'blackhole', 'unreachable', 'prohibit', 'local', 'broadcast', 'throw'… */
   type?: string;
+  /** Of routers for IPv6, RFC 4191: 'low', 'medium' (default) or 'high'. */
+  preference?: string;
   /** Several ways; `weight` 1 to 256. */
-  nextHops?: { gateway?: string; device?: LinkRef; weight?: number }[];
+  nextHops?: { gateway?: string; device?: LinkRef; weight?: number; flags?: string[] }[];
 }
 
 /** A route as it was read. */
@@ -39,6 +41,8 @@ export interface Route extends RouteSpec {
   table: string | number;
   scope: string | number;
   protocol: string | number;
+  /** 'linkdown': its device has no carrier. */
+  flags?: string[];
 }
 
 const KEYS = [
@@ -52,9 +56,22 @@ const KEYS = [
   'scope',
   'protocol',
   'type',
+  'preference',
   'nextHops',
   'flags',
 ];
+
+/** ICMPV6_ROUTER_PREF_*. */
+const PREFERENCES = new Map([
+  [0, 'medium'],
+  [1, 'high'],
+  [3, 'low'],
+]);
+
+function preferenceNumber(preference: string): number {
+  for (const [number, name] of PREFERENCES) if (name === preference) return number;
+  throw invalidValue('preference', "'low', 'medium' or 'high'", preference);
+}
 
 /** What checkRoute() found out. */
 export interface CheckedRoute {
@@ -114,13 +131,14 @@ export function checkRoute(spec: RouteSpec): CheckedRoute {
       throw invalidType('nextHops', 'a non-empty array', nextHops);
     for (const hop of nextHops) {
       checkObject('nextHops', hop);
-      checkKeys('nextHops', hop, ['gateway', 'device', 'weight']);
+      checkKeys('nextHops', hop, ['gateway', 'device', 'weight', 'flags']);
       if (hop.gateway !== undefined) family = checkGateway('nextHops.gateway', hop.gateway, family);
       if (hop.weight !== undefined) checkInteger('nextHops.weight', hop.weight, 1, 256);
     }
   }
   if (source !== undefined) checkGateway('source', source, family);
   if (metric !== undefined) checkInteger('metric', metric, 0, 0xffffffff);
+  if (spec.preference !== undefined) preferenceNumber(spec.preference);
   return {
     family: familyNumber(family ?? 'inet'),
     prefix,
@@ -159,6 +177,8 @@ export function routeMessage(
   if (spec.device !== undefined && !spec.nextHops) attributes.oif = devices.index(spec.device);
   if (spec.source !== undefined) attributes.prefsrc = spec.source;
   if (spec.metric !== undefined) attributes.priority = spec.metric;
+  const preference = spec.preference === undefined ? undefined : preferenceNumber(spec.preference);
+  if (preference !== undefined && mode !== 'delete') attributes.pref = preference;
   if (table > 255) attributes.table = table;
   if (spec.nextHops) {
     attributes.multipath = spec.nextHops.map(({ gateway, device, weight = 1 }) => ({
@@ -202,13 +222,16 @@ export function routeOf(
   if (attributes.prefsrc !== undefined) route.source = attributes.prefsrc;
   if (attributes.priority !== undefined) route.metric = attributes.priority;
   if (message.type !== RTN.UNICAST) route.type = String(routeTypes.nameOf(message.type));
+  const preference = attributes.pref === undefined ? undefined : PREFERENCES.get(attributes.pref);
+  if (preference !== undefined) route.preference = preference;
   if (attributes.multipath !== undefined) {
-    route.nextHops = attributes.multipath.map(({ attributes: { gateway }, index, hops }) => ({
+    route.nextHops = attributes.multipath.map(({ attributes: { gateway }, index, hops, flags }) => ({
       ...(gateway !== undefined && { gateway }),
       ...(index !== 0 && { device: nameOf(index) ?? String(index) }),
       weight: hops + 1,
+      ...(flags & RTNH_F.LINKDOWN && { flags: ['linkdown'] }),
     }));
   }
-  if (message.flags & RTNH_F.LINKDOWN) Object.assign(route, { flags: ['linkdown'] });
+  if (message.flags & RTNH_F.LINKDOWN) route.flags = ['linkdown'];
   return route;
 }

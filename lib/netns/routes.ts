@@ -1,17 +1,17 @@
 import { type Call, Listing, slices } from '../handles/listing.js';
 import { checkLinkRef } from '../links/devices.js';
-import { dumpLinks, namesByIndex } from '../links/read.js';
+import { altNamesByIndex, dumpLinks, namesByIndex } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { type Family, familyNumber } from '../netlink/addresses.js';
 import { readAnswer } from '../netlink/answer.js';
 import type { Dump } from '../netlink/connection.js';
 import { RTM } from '../rtnetlink/constants.js';
 import { route as codec, type RouteMessage } from '../rtnetlink/route.js';
-import type { NsnetError } from '../syscalls/errors.js';
+import { abortError, type NsnetError } from '../syscalls/errors.js';
 import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
 import { describeRoute } from './describe-route.js';
-import { checkFamily, matches } from './filter.js';
+import { type AltNames, checkFamily, matches } from './filter.js';
 import { type Route, type RouteSpec, routeOf, tableNumber } from './route.js';
 import { type Mode, RouteChange } from './route-change.js';
 import { type Change, Watch, type WatchOptions } from './watch.js';
@@ -46,7 +46,7 @@ export class Routes implements Collection<RouteSpec, Route> {
   list(filter: RouteFilter = {}): Listing<Route> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
-    return new Listing(() => readRoutes(inner, filter));
+    return new Listing(() => readRoutes(inner, filter), inner.during);
   }
 
   watch({ snapshot, ...filter }: RouteFilter & WatchOptions = {}): AsyncIterableIterator<Change<Route>> {
@@ -64,7 +64,7 @@ export class Routes implements Collection<RouteSpec, Route> {
   /** As `ip route` prints them, a line each. */
   async describe(filter: RouteFilter = {}): Promise<string> {
     let text = '';
-    for await (const route of this.list(filter)) text += `${describeRoute(route)}\n`;
+    for await (const route of this.list(filter)) text += `${describeRoute(route, filter.table === 'all')}\n`;
     return text;
   }
 
@@ -92,6 +92,7 @@ function checkFilter(filter: RouteFilter, inner: Internals): void {
     'scope',
     'protocol',
     'type',
+    'preference',
     'signal',
   ]);
   checkSignal(filter.signal);
@@ -105,22 +106,24 @@ function isWanted(filter: RouteFilter) {
   const { signal: _signal, family, table = 'main', ...wanted } = filter;
   const number = table === 'all' ? 0 : tableNumber(table);
   const filtered = Object.values(wanted).some((value) => value !== undefined);
-  return (route: Route, message: RouteMessage) =>
+  return (route: Route, message: RouteMessage, altNames?: AltNames) =>
     // Kernels before 4.20 ignore the filter of a dump.
     (number === 0 || (message.attributes.table ?? message.table) === number) &&
     (family === undefined || route.family === family) &&
-    (!filtered || matches(route, wanted, message.attributes.oif));
+    (!filtered || matches(route, wanted, message.attributes.oif, altNames));
 }
 
 async function* readRoutes(inner: Internals, filter: RouteFilter): AsyncGenerator<Route[]> {
   const [links, dump] = await Promise.all([dumpLinks(inner, filter.signal), dumpRoutes(inner, filter)]);
   const nameOf = namesByIndex(links);
+  const altNames = altNamesByIndex(links);
   const wanted = isWanted(filter);
   function* routes(): Generator<Route> {
     for (const answer of dump.messages()) {
       const message = readAnswer(codec, answer);
       const route = routeOf(message, nameOf);
-      if (route && wanted(route, message)) yield route;
+      if (filter.signal?.aborted) throw abortError(filter.signal);
+      if (route && wanted(route, message, altNames)) yield route;
     }
   }
   yield* slices(routes());
@@ -139,15 +142,17 @@ async function dumpRoutes(inner: Internals, { family, table = 'main', signal }: 
       signal,
     });
   const families: Family[] = family ? [family] : ['inet', 'inet6'];
-  const dumps = await Promise.all(families.map((each) => dump(familyNumber(each)).catch(emptyIfNoTable)));
+  const dumps = await Promise.all(families.map((each) => dump(familyNumber(each))));
   return {
     *messages() {
-      for (const each of dumps) if (each) yield* each.messages();
+      for (const each of dumps) {
+        try {
+          yield* each.messages();
+        } catch (error) {
+          // A table that nobody has put a route in does not exist.
+          if ((error as NsnetError).code !== 'ENOENT') throw error;
+        }
+      }
     },
   };
-}
-
-/** A table that nobody has put a route in does not exist. */
-function emptyIfNoTable(error: NsnetError): undefined {
-  if (error.code !== 'ENOENT') throw error;
 }

@@ -22,6 +22,8 @@ export interface ErrorDetails {
  * negative, `message` begins with the code. Codes beginning with ERR_NSNET_ are nsnet's own and carry no `errno`.
  */
 export class NsnetError extends Error {
+  /** What was said before the details. */
+  readonly #text: string;
   readonly code: string;
   declare readonly errno?: number;
   declare readonly syscall?: string;
@@ -34,12 +36,23 @@ export class NsnetError extends Error {
   constructor(code: string, text: string, details: ErrorDetails = {}) {
     super(message(code, text, details), details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'NsnetError';
+    this.#text = text;
     this.code = code;
     const errno = errnoOf(code);
     if (errno !== undefined) this.errno = -errno;
     for (const key of ['syscall', 'subject', 'kernel', 'attribute', 'hint', 'notUndone'] as const) {
       if (details[key] !== undefined) Object.assign(this, { [key]: details[key] });
     }
+  }
+
+  /** A new error with more said about it; details that this has already are kept. */
+  with(details: ErrorDetails): NsnetError {
+    const { syscall, subject, kernel, attribute, hint, notUndone, cause } = this;
+    const own = { syscall, subject, kernel, attribute, hint, notUndone, cause };
+    const known = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+    const error = new NsnetError(this.code, this.#text, { ...details, ...known });
+    if (this.stack) error.stack = this.stack.replace(this.message, () => error.message);
+    return error;
   }
 }
 
@@ -65,14 +78,7 @@ export function systemError(errno: number, syscall: string, details: ErrorDetail
 
 /** The same error with more said about it; details that it has already are kept. */
 export function withDetails(error: NsnetError, details: ErrorDetails): NsnetError {
-  const { syscall, subject, kernel, attribute, hint, notUndone, cause } = error;
-  const known = Object.fromEntries(
-    Object.entries({ syscall, subject, kernel, attribute, hint, notUndone, cause }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  );
-  const text = error.errno === undefined ? error.message : errnoText(error.errno);
-  return new NsnetError(error.code, text, { ...details, ...known });
+  return error.with(details);
 }
 
 /** Thrown where an object was used after close() or delete(). */

@@ -25,7 +25,7 @@ const options: [string, Omit<LinkOptions, 'netns'>, object, object][] = [
   ['mtu', { mtu: 1400 }, { mtu: 1400 }, { mtu: 1400 }],
   ['mac', { mac: '02:00:00:0A:0b:0c' }, { mac: '02:00:00:0a:0b:0c' }, { address: '02:00:00:0a:0b:0c' }],
   ['alias', { alias: 'a “quoted” alias: 50 %' }, { alias: 'a “quoted” alias: 50 %' }, {}],
-  ['alias of 255 bytes', { alias: 'x'.repeat(255) }, { alias: 'x'.repeat(255) }, {}],
+  ['alias of 254 bytes', { alias: 'x'.repeat(254) }, { alias: 'x'.repeat(254) }, {}],
   [
     'altNames',
     { altNames: ['one', 'eth:0/1'] },

@@ -45,7 +45,7 @@ describe('refused', () => {
   });
 
   test('a process that has ended and was not waited for', async () => {
-    const child = new Child('sh', ['-c', 'true & echo $!; exec sleep 600']);
+    const child = new Child('sh', ['-c', 'sleep 0.2 & echo $!; exec sleep 600']);
     const pid = await child.next<number>();
     while (!/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) await new Promise(setImmediate);
     expect(await refusal(pid)).toMatchObject({ code: 'ESRCH', subject: `process ${pid}` });
