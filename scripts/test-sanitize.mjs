@@ -10,7 +10,7 @@ import { main, runNode, StepError, step } from './support/step.mjs';
 import { closingLine, none, sum, vitest } from './support/vitest.mjs';
 
 const directories = ['test/syscalls', 'test/namespaces', 'test/native', 'test/netns'];
-const left = {
+const leftOut = {
   'test/namespaces/attacker.test.ts': 'searches all of its memory, which has terabytes of shadow here',
   'test/native/event-loop.test.ts': 'measures time',
   'test/native/killed.test.ts': 'ends processes before their sanitizers could say anything',
@@ -51,8 +51,10 @@ await main(async () => {
     runNode(packaged.cmakeJs, [...build, '--parallel', '4']),
   );
   const args = process.argv.slice(2).filter((argument) => argument !== '--verbose');
-  if (args.length === 0)
-    args.push(...directories.filter((directory) => existsSync(at(directory))), ...exclude);
+  if (args.length === 0) {
+    args.push(...directories.filter((directory) => existsSync(at(directory))));
+    args.push(...Object.keys(leftOut).flatMap((file) => ['--exclude', file]));
+  }
 
   console.log('\n── with sanitizers ──');
   let counts = sum(none(), await vitest(args, { options: { env: environment(root, process.env) } }));
