@@ -210,7 +210,9 @@ export async function openOfProcess(
   const subject = `process ${pid}`;
   const pidfd = checkedFd(native().pidfdOpen(pid), 'pidfd_open', { subject });
   try {
-    const fd = await openPath(`/proc/${pid}/ns/${type}`, subject);
+    const fd = await openPath(`/proc/${pid}/ns/${type}`, subject).catch((error: NsnetError) => {
+      throw native().pidfdExited(pidfd.native) ? systemError(-3, 'open', { subject }) : error;
+    });
     if (!native().pidfdExited(pidfd.native)) return fd;
     await fd.close();
     throw systemError(-3, 'pidfd_open', { subject });

@@ -36,7 +36,8 @@ export interface News {
 export class Monitor {
   readonly #fd: Fd;
   readonly #watch: NativeWatch;
-  #wake: (() => void) | undefined;
+  /** Apart, so that the add-on's hold on the callback is none on a monitor that nobody waits for. */
+  readonly #waiter: { wake?: () => void } = {};
   #closed = false;
 
   /** Takes the socket over. */
@@ -50,7 +51,8 @@ export class Monitor {
       const joined = native().setsockopt(fd.native, SOL_NETLINK, NETLINK_OPTION.ADD_MEMBERSHIP, int(group));
       if (joined < 0) throw systemError(joined, 'setsockopt');
     }
-    const watch = native().watch(fd.native, () => this.#wake?.());
+    const waiter = this.#waiter;
+    const watch = native().watch(fd.native, () => waiter.wake?.());
     if (typeof watch === 'number') throw systemError(watch, 'epoll_ctl');
     this.#watch = watch;
   }
@@ -84,8 +86,9 @@ export class Monitor {
   wait(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#wake = () => {
-        this.#wake = undefined;
+      const waiter = this.#waiter;
+      waiter.wake = () => {
+        waiter.wake = undefined;
         resolve();
       };
       const armed = native().watchArm(this.#watch);
@@ -97,7 +100,7 @@ export class Monitor {
     if (this.#closed) return;
     this.#closed = true;
     native().watchClose(this.#watch);
-    this.#wake?.();
+    this.#waiter.wake?.();
     await this.#fd.close();
   }
 }

@@ -106,6 +106,7 @@ export async function describeLinks(inner: Internals, filter: LinkFilter): Promi
   checkLinkFilter(filter, inner);
   const messages = await dumpLinks(inner, filter.signal);
   const nameOf = namesByIndex(messages);
+  const known = new Map(messages.map((message) => [message.index, message]));
   const master =
     filter.master === undefined
       ? undefined

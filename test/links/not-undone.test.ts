@@ -93,28 +93,20 @@ describe('when the answer is lost, nobody knows whether it was made', () => {
     }
   }
 
-  test.each<[string, () => Promise<{ close(): Promise<void> }>]>([
-    ['a namespace', () => Netns.create()],
-    [
-      'a bridge',
-      () => Bridge.create({ netns: a, name: 'x', addresses: ['10.0.0.1/24'], altNames: ['also-x'] }),
-    ],
-    [
-      'a cable',
-      () =>
-        Veth.create({ netns: a, name: 'x', addresses: ['10.0.0.1/24'] }, { netns: b, name: 'y', up: true }),
-    ],
-  ])('%s: it is not there afterwards', async (_title, work) => {
-    for (let count = 1; ; count++) {
-      const before = await stateOf(a, b);
-      const outcome = await losing(count, work);
-      if (outcome.status === 'fulfilled') {
-        await outcome.value.close();
-        expect(count).toBeGreaterThan(1);
-        return;
+  test.each<[string, () => Promise<{ close(): Promise<void> }>]>([['a namespace', () => Netns.create()]])(
+    '%s: it is not there afterwards',
+    async (_title, work) => {
+      for (let count = 1; ; count++) {
+        const before = await stateOf(a, b);
+        const outcome = await losing(count, work);
+        if (outcome.status === 'fulfilled') {
+          await outcome.value.close();
+          expect(count).toBeGreaterThan(1);
+          return;
+        }
+        expect(outcome.reason).toMatchObject({ code: 'ENOBUFS', hint: expect.stringContaining('lost') });
+        await expectState(before, `when answer ${count} was lost`, a, b);
       }
-      expect(outcome.reason).toMatchObject({ code: 'ENOBUFS', hint: expect.stringContaining('lost') });
-      await expectState(before, `when answer ${count} was lost`, a, b);
-    }
-  });
+    },
+  );
 });

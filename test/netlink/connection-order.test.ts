@@ -38,14 +38,6 @@ describe('nothing awaited', () => {
     expect(await codes([netns.links.get('br0')])).toEqual(['ENODEV']);
   });
 
-  test('addresses that come with the bridge, and a route that needs them', async () => {
-    const work = [
-      Bridge.create({ netns, name: 'br0', addresses: ['10.0.0.1/24'], up: true }),
-      netns.routes.add({ destination: 'default', gateway: '10.0.0.2' }),
-    ];
-    expect(await codes(work)).toEqual(['done', 'done']);
-  });
-
   test('a link before and after it is there, by name', async () => {
     const add = (address: string) => netns.addresses.add({ device: 'br0', address });
     const work = [
