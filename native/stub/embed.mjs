@@ -7,12 +7,15 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const output = process.argv[2];
 const compiler = (process.argv[3] ?? process.env.CC ?? 'cc').split(' ').filter(Boolean);
-const flags = '-std=gnu11 -Os -Wall -Wextra -Werror -static -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie'
-  + ' -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-s';
+const flags =
+  '-std=gnu11 -Os -Wall -Wextra -Werror -static -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie' +
+  ' -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-s';
 
 mkdirSync(dirname(output), { recursive: true });
 const binary = join(dirname(output), `stub-${process.pid}`);
-execFileSync(compiler[0], [...compiler.slice(1), ...flags.split(' '), '-o', binary, join(here, 'stub.c')], { stdio: 'inherit' });
+execFileSync(compiler[0], [...compiler.slice(1), ...flags.split(' '), '-o', binary, join(here, 'stub.c')], {
+  stdio: 'inherit',
+});
 const bytes = readFileSync(binary);
 rmSync(binary);
 const rows = [];

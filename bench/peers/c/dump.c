@@ -32,24 +32,12 @@ static void keep(const struct nlmsghdr* h) {
   for (const struct rtattr* a = RTM_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
     uint32_t value = RTA_PAYLOAD(a) >= sizeof value ? *(const uint32_t*)RTA_DATA(a) : 0;
     switch (a->rta_type) {
-      case RTA_DST:
-        r->destination = value;
-        break;
-      case RTA_GATEWAY:
-        r->gateway = value;
-        break;
-      case RTA_PREFSRC:
-        r->source = value;
-        break;
-      case RTA_PRIORITY:
-        r->metric = value;
-        break;
-      case RTA_TABLE:
-        r->table = value;
-        break;
-      case RTA_OIF:
-        r->device = value;
-        break;
+      case RTA_DST: r->destination = value; break;
+      case RTA_GATEWAY: r->gateway = value; break;
+      case RTA_PREFSRC: r->source = value; break;
+      case RTA_PRIORITY: r->metric = value; break;
+      case RTA_TABLE: r->table = value; break;
+      case RTA_OIF: r->device = value; break;
     }
   }
 }

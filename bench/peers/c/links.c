@@ -32,21 +32,11 @@ static void keep(const struct nlmsghdr* h) {
   int left = IFLA_PAYLOAD(h);
   for (const struct rtattr* a = IFLA_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
     switch (a->rta_type) {
-      case IFLA_IFNAME:
-        copy_text(l->name, sizeof l->name, a);
-        break;
-      case IFLA_MTU:
-        l->mtu = *(const uint32_t*)RTA_DATA(a);
-        break;
-      case IFLA_MASTER:
-        l->master = *(const uint32_t*)RTA_DATA(a);
-        break;
-      case IFLA_LINK:
-        l->parent = *(const uint32_t*)RTA_DATA(a);
-        break;
-      case IFLA_OPERSTATE:
-        l->state = *(const uint8_t*)RTA_DATA(a);
-        break;
+      case IFLA_IFNAME: copy_text(l->name, sizeof l->name, a); break;
+      case IFLA_MTU: l->mtu = *(const uint32_t*)RTA_DATA(a); break;
+      case IFLA_MASTER: l->master = *(const uint32_t*)RTA_DATA(a); break;
+      case IFLA_LINK: l->parent = *(const uint32_t*)RTA_DATA(a); break;
+      case IFLA_OPERSTATE: l->state = *(const uint8_t*)RTA_DATA(a); break;
       case IFLA_ADDRESS:
         if (RTA_PAYLOAD(a) == sizeof l->mac) memcpy(l->mac, RTA_DATA(a), sizeof l->mac);
         break;

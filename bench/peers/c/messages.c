@@ -70,8 +70,7 @@ void address_add(struct batch* b, int index, uint32_t address, int prefix) {
   attribute_u32(b, IFA_BROADCAST, address | ~mask);
 }
 
-void route_add(struct batch* b, uint16_t ack, uint32_t destination, int prefix, uint32_t gateway,
-               int device) {
+void route_add(struct batch* b, uint16_t ack, uint32_t destination, int prefix, uint32_t gateway, int device) {
   struct rtmsg header = {.rtm_family = AF_INET,
                          .rtm_dst_len = prefix,
                          .rtm_table = RT_TABLE_MAIN,

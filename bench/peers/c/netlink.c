@@ -56,13 +56,9 @@ void attribute(struct batch* b, uint16_t type, const void* value, size_t size) {
   append(b, value, size);
 }
 
-void attribute_u32(struct batch* b, uint16_t type, uint32_t value) {
-  attribute(b, type, &value, sizeof value);
-}
+void attribute_u32(struct batch* b, uint16_t type, uint32_t value) { attribute(b, type, &value, sizeof value); }
 
-void attribute_text(struct batch* b, uint16_t type, const char* value) {
-  attribute(b, type, value, strlen(value) + 1);
-}
+void attribute_text(struct batch* b, uint16_t type, const char* value) { attribute(b, type, value, strlen(value) + 1); }
 
 size_t nest(struct batch* b, uint16_t type) {
   size_t at = b->length;
