@@ -33,7 +33,7 @@ function environment(checkout, inherited) {
     // Node itself leaves memory to the end of the process, and with it all that it refers to.
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=0',
     UBSAN_OPTIONS: 'print_stacktrace=1',
-    NSNET_SCALE: process.env.NSNET_SCALE ?? '0.25',
+    NSNET_SCALE: process.env.NSNET_SCALE ?? '0.1',
   };
 }
 
