@@ -180,6 +180,8 @@ describe('routes', () => {
 test('after a change: down, without master, renamed', async () => {
   await inside.a.down();
   await inside.a.set({ master: null, name: 'renamed' });
+  // The kernel tells the far end in its own time.
+  await expect.poll(async () => (await netns.links.get('near2')).info.state).toMatch(/down$/);
   expect(normal(await netns.links.describe())).toBe(await printed('link'));
   expect(normal(await netns.addresses.describe())).toBe(await printed('addr'));
 });
