@@ -47,7 +47,20 @@ describe('doctor', () => {
   test('prints colours on a terminal, unless NO_COLOR is set', async () => {
     const script = 'import pty, sys; pty.spawn(sys.argv[1:])';
     const inTerminal = (...set: string[]) =>
-      end('env', ...set, '/usr/bin/python3', '-c', script, process.execPath, cli, 'doctor');
+      // Node takes the terminal of a CI system for one without colours.
+      end(
+        'env',
+        '-u',
+        'CI',
+        ...set,
+        'TERM=xterm',
+        '/usr/bin/python3',
+        '-c',
+        script,
+        process.execPath,
+        cli,
+        'doctor',
+      );
     expect((await inTerminal('-u', 'NO_COLOR')).stdout).toContain('\x1b[32m✔\x1b[39m platform');
     expect((await inTerminal('NO_COLOR=1')).stdout).not.toContain('\x1b[');
   });

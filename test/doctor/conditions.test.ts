@@ -178,7 +178,9 @@ describe('the stub', () => {
 
   test('and no directory can hold programs', async () => {
     const script =
-      'for d in /dev/shm /tmp /var/tmp; do mount -t tmpfs -o noexec none $d; done; unset XDG_RUNTIME_DIR; exec "$@"';
+      // The checkout may lie in one of them.
+      'mount --bind "$PWD" "$PWD"; for d in /dev/shm /tmp /var/tmp; do mount --rbind $d $d; mount -o remount,bind,noexec $d; done; ' +
+      'unset XDG_RUNTIME_DIR; exec "$@"';
     const { of } = await doctorIn(
       ...unshare('--mount', ...shell(script)),
       ...filtered('errno', 'memfd_create'),

@@ -12,7 +12,13 @@ import { scale } from '../support/scale.js';
 
 const namespaces = () =>
   readdirSync('/proc/self/task').flatMap((thread) =>
-    ['net', 'mnt', 'user', 'uts', 'ipc'].map((type) => readlinkSync(`/proc/self/task/${thread}/ns/${type}`)),
+    ['net', 'mnt', 'user', 'uts', 'ipc'].flatMap((type) => {
+      try {
+        return [readlinkSync(`/proc/self/task/${thread}/ns/${type}`)];
+      } catch {
+        return []; // the thread has ended
+      }
+    }),
   );
 
 afterEach(() => {
