@@ -12,6 +12,7 @@ import type { Request } from '../netlink/request.js';
 import { type AddressMessage, type AddressRequest, address as codec } from '../rtnetlink/address.js';
 import { IFA_F, INFINITY_LIFE_TIME, messageName, RT_SCOPE, RTM } from '../rtnetlink/constants.js';
 import { addressFlagNames, scopes } from '../rtnetlink/names.js';
+import { withDetails } from '../syscalls/errors.js';
 import {
   checkBoolean,
   checkInteger,
@@ -21,6 +22,7 @@ import {
   invalidType,
   invalidValue,
 } from '../syscalls/validate.js';
+import { NEEDS_NET_ADMIN } from './requests.js';
 import type { LinkRef } from './types.js';
 
 /** An address of a link. */
@@ -167,6 +169,7 @@ export function addressRequest(
     codec,
     body: () => body(index(), spec),
     subject: `address ${spec.address} in ${subject}`,
+    explain: (error) => (error.code === 'EPERM' ? withDetails(error, NEEDS_NET_ADMIN) : error),
   };
 }
 

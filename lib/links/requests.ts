@@ -50,12 +50,14 @@ export function deleteLinkRequest(inner: Internals, index: number, subject: stri
   };
 }
 
+export const NEEDS_NET_ADMIN: ErrorDetails = {
+  hint: 'This needs CAP_NET_ADMIN in the user namespace that owns the network namespace (for two ends, in both)',
+};
+
 /** What is known of the causes of refusals. */
 export function explainLink(error: NsnetError): NsnetError {
   const hints: Record<string, ErrorDetails> = {
-    EPERM: {
-      hint: 'This needs CAP_NET_ADMIN in the user namespace that owns the network namespace (for two ends, in both)',
-    },
+    EPERM: NEEDS_NET_ADMIN,
     EOPNOTSUPP: { hint: 'This kernel has no such kind of link, or the kind cannot do this' },
     ENODEV: { hint: 'The link, its master or its namespace is gone' },
   };

@@ -54,7 +54,8 @@ export class Veth extends Link<'veth'> {
     const inner = openInternals(this.netns);
     const message = linkAnswer(await inner.route.request(getLinkRequest(this.index, inner.subject)));
     const { link, linkNetnsid } = message.attributes;
-    if (link === undefined || link === 0) return undefined;
+    // −1: its namespace is being torn down.
+    if (link === undefined || link === 0 || (linkNetnsid ?? 0) < 0) return undefined;
     if (linkNetnsid === undefined) return findPeer(this.netns, link);
     for (const netns of liveNamespaces()) {
       if ((await nsidOf(inner, internals(netns))) === linkNetnsid) return findPeer(netns, link);

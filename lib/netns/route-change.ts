@@ -1,4 +1,5 @@
 import { checkLinkRef, Devices } from '../links/devices.js';
+import { NEEDS_NET_ADMIN } from '../links/requests.js';
 import type { Internals } from '../namespaces/network.js';
 import { NLM_F } from '../netlink/constants.js';
 import type { Answer, Request } from '../netlink/request.js';
@@ -72,6 +73,7 @@ function explain(error: NsnetError): NsnetError {
   if (error.code === 'ENETUNREACH') {
     return withDetails(error, { hint: 'The gateway is on no network of a link that is up' });
   }
+  if (error.code === 'EPERM') return withDetails(error, NEEDS_NET_ADMIN);
   if (error.code === 'ENETDOWN') return withDetails(error, { hint: 'The device is down' });
   return error;
 }
