@@ -13,7 +13,7 @@ type Attributes = NonNullable<LinkRequest['attributes']>;
 
 /** How long a name may be taken by a link whose far end's namespace is being torn down; that takes some 50 ms. */
 const DYING_MILLISECONDS = 5000;
-const NOTICING_MILLISECONDS = 500;
+const NOTICING_MILLISECONDS = 1000;
 
 /** One end of what is made: its place, its options, and once it is there what was read of it. */
 export interface End {

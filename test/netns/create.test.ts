@@ -1,4 +1,3 @@
-// @kernels
 // Making, opening and closing, apart from names.
 import { spawn } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
