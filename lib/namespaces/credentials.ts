@@ -1,14 +1,6 @@
-import { native } from '../syscalls/native.js';
+import { capable } from '../syscalls/capabilities.js';
 
-/** Numbers of linux/capability.h. */
-export const CAP = { NET_ADMIN: 12, NET_RAW: 13, SYS_ADMIN: 21 } as const;
-
-/** Whether this process has all of these capabilities in its own user namespace, now. */
-export function capable(...capabilities: (keyof typeof CAP)[]): boolean {
-  const sets = native().capabilities();
-  if (typeof sets === 'number') return false;
-  return capabilities.every((name) => ((sets[CAP[name] >> 5] as number) >>> (CAP[name] & 31)) & 1);
-}
+export { CAP, capable } from '../syscalls/capabilities.js';
 
 /**
  * Whether namespaces are made and entered directly. Chosen by what this process may do, not by its uid: root in a

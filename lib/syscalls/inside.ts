@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { capable } from './capabilities.js';
 import { CLONE, type Inside, type NamespaceType } from './excursion.js';
 import { Fd } from './fd.js';
 import { native } from './native.js';
@@ -18,7 +19,6 @@ export interface Options {
 }
 
 const TYPES = ['user', 'mnt', 'uts', 'ipc', 'net', 'cgroup', 'time'] as const;
-const CAP_SYS_ADMIN = 21;
 
 function numberOf(namespace: unknown, type: string): number {
   const fd =
@@ -26,11 +26,6 @@ function numberOf(namespace: unknown, type: string): number {
   if (typeof fd !== 'number') throw invalidType(`inside.${type}`, 'a descriptor', namespace);
   checkInteger(`inside.${type}`, fd, 0, 0x7fffffff);
   return fd;
-}
-
-function maySetAdmin(): boolean {
-  const sets = native().capabilities();
-  return typeof sets !== 'number' && (sets[0] & (1 << CAP_SYS_ADMIN)) !== 0;
 }
 
 /**
@@ -55,7 +50,7 @@ export async function within<T>(options: Options, work: (inside: Inside) => Prom
       const namespace = inside[type];
       if (namespace !== undefined) wanted.set(type, hold(Fd.duplicate(numberOf(namespace, type))));
     }
-    const admin = maySetAdmin();
+    const admin = capable('SYS_ADMIN');
     if (!admin && !wanted.has('user')) {
       const owned = [...wanted.values()][0];
       const owner = owned && native().nsUser(owned.native);
