@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <string>
 
 #include "arguments.h"
@@ -65,6 +67,7 @@ struct UnshareRequest {
   int flags;
   std::vector<std::string> names;
   std::vector<int> sockets;  // domain, type, protocol, …
+  bool loopback;             // sets lo up, through the first socket
 };
 
 Finish Unshare(const Where& where, const UnshareRequest& request) {
@@ -78,6 +81,12 @@ Finish Unshare(const Where& where, const UnshareRequest& request) {
     kept.push_back(program.Step(SYS_socket, NSNET_KEEP,
                                 {request.sockets[i], request.sockets[i + 1] | SOCK_CLOEXEC, request.sockets[i + 2]}));
   }
+  if (request.loopback && !request.sockets.empty()) {
+    ifreq lo = {};
+    memcpy(lo.ifr_name, "lo", sizeof "lo");
+    lo.ifr_flags = IFF_UP;
+    program.Step(SYS_ioctl, 0, {Program::Result(kept.back()), SIOCSIFFLAGS, program.Data(&lo, sizeof lo)});
+  }
   const int error = Excursion::Run(where, program, true);
   if (error < 0) return Failure(error, program.FailedCall());
   auto fds = std::make_shared<std::vector<UniqueFd>>();
@@ -89,10 +98,10 @@ Finish Unshare(const Where& where, const UnshareRequest& request) {
   };
 }
 
-// unshare(where, ownMemory, flags, names, sockets) → descriptors of the new namespaces, then the sockets
+// unshare(where, ownMemory, flags, names, sockets, loopback) → descriptors of the new namespaces, then the sockets
 Napi::Value UnshareCall(const Napi::CallbackInfo& info) {
   auto where = std::make_shared<Where>(Where::From(info[0], info[1]));
-  UnshareRequest request{IntArgument(info, 2), {}, {}};
+  UnshareRequest request{IntArgument(info, 2), {}, {}, BoolArgument(info, 5)};
   if (!info[3].IsArray() || !info[4].IsArray()) throw Napi::TypeError::New(info.Env(), "Expected arrays");
   const auto names = info[3].As<Napi::Array>();
   if (names.Length() > 8 || info[4].As<Napi::Array>().Length() > 24)

@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <deque>
 #include <memory>
+#include <mutex>
 
 #include "arguments.h"
 #include "fd.h"
@@ -18,7 +20,7 @@ namespace nsnet {
 namespace {
 
 constexpr size_t kBufferSize = 1024 * 1024;  // mapped only as far as it is used
-constexpr size_t kChunkSize = 512 * 1024;
+constexpr size_t kChunkSize = 64 * 1024;  // a millisecond's decoding
 // The kernel answers within the send. A family that does not is waited for, but not for ever.
 constexpr int kAnswerMilliseconds = 5000;
 
@@ -157,26 +159,75 @@ Napi::Value Transactions(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(UnwrapFd(info[0])->Queue()->Size()));
 }
 
-struct Dump {
-  int error = 0;
-  bool interrupted = false;
-  size_t next = 0;
-  std::vector<Bytes> chunks;
+// One dump on its way: the thread that reads it is ahead of the JavaScript that decodes it.
+class Dump : public std::enable_shared_from_this<Dump> {
+ public:
+  void Push(Bytes chunk) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    chunks_.push_back(std::move(chunk));
+    Tell();
+  }
+
+  void End(int error, bool interrupted) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ended_ = true;
+    error_ = error;
+    interrupted_ = interrupted;
+    Tell();
+  }
+
+  // A chunk, or how it ended, or a promise of either.
+  Napi::Value Next(Napi::Env env) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!chunks_.empty() || ended_) return Take(env);
+    if (waiting_) throw Napi::Error::New(env, "A chunk is waited for already");
+    waiting_ = Pending::New(env);
+    return waiting_->Promise();
+  }
+
+ private:
+  Napi::Value Take(Napi::Env env) {
+    if (!chunks_.empty()) {
+      const Bytes chunk = std::move(chunks_.front());
+      chunks_.pop_front();
+      return NewBytes(env, chunk.data(), chunk.size());
+    }
+    auto end = Napi::Array::New(env, 2);
+    end.Set(0u, Napi::Number::New(env, error_));
+    end.Set(1u, Napi::Boolean::New(env, interrupted_));
+    return end;
+  }
+
+  void Tell() {
+    if (!waiting_) return;
+    auto waiting = std::move(waiting_);
+    waiting_ = nullptr;
+    waiting->Settle([self = shared_from_this()](Napi::Env env) -> Napi::Value {
+      std::lock_guard<std::mutex> lock(self->mutex_);
+      return self->Take(env);
+    });
+  }
+
+  std::mutex mutex_;
+  std::deque<Bytes> chunks_;
+  std::shared_ptr<Pending> waiting_;
+  bool ended_ = false;
+  int error_ = 0;
+  bool interrupted_ = false;
 };
 
 void RunDump(int fd, const Bytes& request, Dump* dump) {
   nlmsghdr asked, header;
-  if (!HeaderAt(request.data(), request.size(), 0, &asked)) {
-    dump->error = -EINVAL;
-    return;
-  }
-  dump->error = SendAll(fd, request.data(), request.size());
+  if (!HeaderAt(request.data(), request.size(), 0, &asked)) return dump->End(-EINVAL, false);
+  bool interrupted = false;
   uint8_t* buffer = ReceiveBuffer();
-  while (dump->error == 0) {
-    const ssize_t got = ReceiveOne(fd, buffer);
+  Bytes chunk;
+  for (int error = SendAll(fd, request.data(), request.size());;) {
+    ssize_t got = error;
+    if (error == 0) got = ReceiveOne(fd, buffer);
     if (got < 0) {
-      dump->error = static_cast<int>(got);
-      break;
+      Drain(fd);
+      return dump->End(static_cast<int>(got), interrupted);
     }
     const auto size = static_cast<size_t>(got);
     bool done = false, ours = false;
@@ -184,45 +235,35 @@ void RunDump(int fd, const Bytes& request, Dump* dump) {
       if (header.nlmsg_seq != asked.nlmsg_seq) continue;
       ours = true;
       // The flag may sit on any message, the last included.
-      if (header.nlmsg_flags & NLM_F_DUMP_INTR) dump->interrupted = true;
+      if (header.nlmsg_flags & NLM_F_DUMP_INTR) interrupted = true;
       if (header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR) done = true;
     }
-    if (ours) {
-      if (dump->chunks.empty() || dump->chunks.back().size() + size > kChunkSize) dump->chunks.emplace_back();
-      Append(&dump->chunks.back(), buffer, size);
+    if (!ours) continue;
+    Append(&chunk, buffer, size);
+    if (done || chunk.size() >= kChunkSize) {
+      dump->Push(std::move(chunk));
+      chunk = Bytes();
     }
-    if (done) return;
+    if (done) return dump->End(0, interrupted);
   }
-  Drain(fd);
 }
 
-// dump(fd, request) → [errno or 0, interrupted, next()], where next() gives one chunk after another, then undefined
+// dump(fd, request) → next(), which gives one chunk after another, then [errno or 0, interrupted]; a promise of them
+// where the kernel is not that far
 Napi::Value DumpCall(const Napi::CallbackInfo& info) {
   auto box = UnwrapFd(info[0]);
   auto use = std::make_shared<FdUse>(box);
   auto request = std::make_shared<Bytes>(BytesArgument(info, 1));
-  auto pending = Pending::New(info.Env());
-  auto promise = pending->Promise();
-  box->Queue()->Post([use, request, pending]() mutable {
-    auto dump = std::make_shared<Dump>();
+  auto dump = std::make_shared<Dump>();
+  box->Queue()->Post([use, request, dump]() mutable {
     if (*use)
       RunDump(use->Get(), *request, dump.get());
     else
-      dump->error = -EBADF;
+      dump->End(-EBADF, false);
     use.reset();
-    pending->Settle([dump](Napi::Env env) -> Napi::Value {
-      auto list = Napi::Array::New(env, 3);
-      list.Set(0u, Napi::Number::New(env, dump->error));
-      list.Set(1u, Napi::Boolean::New(env, dump->interrupted));
-      list.Set(2u, Napi::Function::New(env, [dump](const Napi::CallbackInfo& next) -> Napi::Value {
-                 if (dump->next == dump->chunks.size()) return next.Env().Undefined();
-                 Bytes chunk = std::move(dump->chunks[dump->next++]);
-                 return NewBytes(next.Env(), chunk.data(), chunk.size());
-               }));
-      return list;
-    });
   });
-  return promise;
+  return Napi::Function::New(info.Env(),
+                             [dump](const Napi::CallbackInfo& next) -> Napi::Value { return dump->Next(next.Env()); });
 }
 
 }  // namespace

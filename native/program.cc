@@ -54,6 +54,7 @@ const char* Program::FailedCall() const {
     case SYS_mount: return "mount";
     case SYS_umount2: return "umount2";
     case SYS_prctl: return "prctl";
+    case SYS_ioctl: return "ioctl";
     case SYS_execveat: return "execveat";
     default: return "clone";
   }

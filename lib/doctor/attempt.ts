@@ -57,7 +57,7 @@ export async function make(
 ): Promise<Fd[] | Refusal> {
   let last: Refusal | undefined;
   for (const ownMemory of [false, true]) {
-    const made = await native().unshare([], ownMemory, flags, names, sockets);
+    const made = await native().unshare([], ownMemory, flags, names, sockets, false);
     if (!isFailure(made)) return made.map((fd) => new Fd(fd));
     // Why the stub does not run says less than what was refused before.
     if (!last || made.syscall !== 'clone') last = refused(made.syscall, made.errno);

@@ -1,6 +1,8 @@
 import { openInternals } from '../namespaces/network.js';
+import type { LinkMessage } from '../rtnetlink/link.js';
 import { checkBoolean, checkInteger, outOfRange } from '../syscalls/validate.js';
-import { endOf, finishLink, makeLink, makeOrUndo } from './create.js';
+import { makeLink } from './create.js';
+import { endOf } from './end.js';
 import { readInfo } from './info.js';
 import { registerKind } from './kinds.js';
 import { Link } from './link.js';
@@ -37,15 +39,10 @@ export class Bridge extends Link<'bridge'> {
     checkLinkOptions(options, OWN);
     check(options);
     const end = endOf(options, 'br-');
-    const work = makeOrUndo(
-      end,
-      () => makeLink(end, { kind: 'bridge', data: dataOf(options) }),
-      async () => {
-        await finishLink(end, true);
-        const info = await readInfo(end.inner, end.message as never);
-        return new Bridge({ netns: options.netns, info, owned: true });
-      },
-    );
+    const work = makeLink(end, { kind: 'bridge', data: dataOf(options) }, undefined, async () => {
+      const info = await readInfo(end.inner, end.message as LinkMessage, options.master);
+      return new Bridge({ netns: options.netns, info, owned: true });
+    });
     return end.inner.during(work);
   }
 

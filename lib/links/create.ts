@@ -1,78 +1,57 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closedWithin, type Internals, internals } from '../namespaces/network.js';
 import { NLM_F } from '../netlink/constants.js';
+import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, NsnetError, withDetails } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
-import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
+import { Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
+import { someDying } from './dying.js';
+import { attributesOf, type End, subjectOf } from './end.js';
 import { altNamesRequest, deleteLinkRequest, explainLink } from './requests.js';
-import type { LinkOptions } from './types.js';
-
-type Attributes = NonNullable<LinkRequest['attributes']>;
 
 /** How long a name may be taken by a link whose far end's namespace is being torn down; that takes some 50 ms. */
 const DYING_MILLISECONDS = 5000;
-const NOTICING_MILLISECONDS = 1000;
 
-/** One end of what is made: its place, its options, and once it is there what was read of it. */
-export interface End {
-  inner: Internals;
-  name: string;
-  options: LinkOptions;
-  message?: LinkMessage;
-}
-
-/** A link to be made in `options.netns`, with a free name if it has none. */
-export function endOf(options: LinkOptions, prefix: string): End {
-  const inner = internals(options.netns);
-  if (options.master != null) checkLinkRef(options.master, inner, 'master');
-  return { inner, name: options.name ?? freeName(prefix), options };
-}
-
-/** As Docker names them: the kernel's own numbering would not tell us which name it chose. */
-function freeName(prefix: string): string {
-  const digits = Math.floor(Math.random() * 0x10000000)
-    .toString(16)
-    .padStart(7, '0');
-  return prefix + digits;
-}
-
-/** Attributes that a link can be made with. */
-export function attributesOf({ name, options: { mtu, mac } }: End): Attributes {
-  return {
-    ifname: name,
-    ...(mtu !== undefined && { mtu }),
-    ...(mac !== undefined && { address: mac.toLowerCase() }),
-  };
-}
-
-export function subjectOf({ inner, name }: End): string {
-  return `link '${name}' in ${inner.subject}`;
+/** For Request.prepare: its turn comes when `ready` has resolved; if that fails, so does the request. */
+function after(ready: Promise<unknown>): () => Promise<void> | undefined {
+  let done = false;
+  const settled = ready.then(() => {
+    done = true;
+  });
+  settled.catch(() => {});
+  return () => (done ? undefined : settled);
 }
 
 /** Reads it by its name, behind whatever was issued before. */
-async function find(end: End): Promise<LinkMessage> {
-  const message = linkAnswer(await end.inner.route.request(getLinkRequest(end.name, end.inner.subject)));
-  end.message = message;
-  return message;
+async function find(end: End, prepare?: Request['prepare']): Promise<void> {
+  const request = getLinkRequest(end.name, end.inner.subject);
+  end.message = linkAnswer(await end.inner.route.request({ ...request, prepare }));
 }
 
 /**
- * RTM_NEWLINK with the given linkinfo, and a look at what came of it in the same send. A name that is only taken by
- * what the kernel is tearing down is waited for.
+ * Makes a link with the given linkinfo, a veth with its far end, and does to both what their options ask for; then
+ * `build` gives what is to be had of it. What fails or is aborted is undone. A name that is only taken by what the
+ * kernel is tearing down is waited for.
  */
-export async function makeLink(end: End, linkinfo: object, others: End[] = []): Promise<void> {
-  const { signal } = end.options;
+export async function makeLink<T>(
+  near: End,
+  linkinfo: object,
+  far: End | undefined,
+  build: () => Promise<T>,
+): Promise<T> {
+  const { signal } = near.options;
   if (signal?.aborted) throw abortError(signal);
+  const ends = far ? [near, far] : [near];
   const until = performance.now() + DYING_MILLISECONDS;
   for (;;) {
+    const made = create(near, linkinfo, ends);
     try {
-      await tryToMake(end, linkinfo, others);
-      return;
+      return await finish(near, far, made, build);
     } catch (error) {
-      const taken = error instanceof NsnetError && error.code === 'EEXIST';
-      if (!taken || performance.now() > until || !(await someDying([end, ...others]))) throw error;
+      // What came of `made` is known by now.
+      const taken = error instanceof NsnetError && error.code === 'EEXIST' && (await failed(made));
+      if (!taken || performance.now() > until || !(await someDying(ends))) throw error;
       await sleep(5, undefined, { signal }).catch(() => {
         throw abortError(signal);
       });
@@ -80,13 +59,20 @@ export async function makeLink(end: End, linkinfo: object, others: End[] = []): 
   }
 }
 
-async function tryToMake(end: End, linkinfo: object, others: End[]): Promise<void> {
-  const { inner, options } = end;
-  const devices = Devices.of(inner);
+const failed = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => false,
+    () => true,
+  );
+
+/** RTM_NEWLINK. A far end cannot be up before the near end is there (ENOTCONN), nor the near end of use before it. */
+function create(near: End, linkinfo: object, ends: End[]): Promise<void> {
+  const { inner, options } = near;
   const { master, up, signal } = options;
-  const flags = up ? IFF.UP : 0;
+  const devices = Devices.of(inner);
+  const flags = up && ends.length === 1 ? IFF.UP : 0;
   // Not with the signal: once it is sent, whether the link was made must be known before it may be unmade.
-  const made = inner.route.run({
+  return inner.route.run({
     name: 'RTM_NEWLINK',
     type: RTM.NEWLINK,
     flags: NLM_F.CREATE | NLM_F.EXCL,
@@ -97,113 +83,117 @@ async function tryToMake(end: End, linkinfo: object, others: End[]): Promise<voi
     },
     body: () => {
       const attributes = {
-        ...attributesOf(end),
+        ...attributesOf(near),
         linkinfo: linkinfo as never,
         ...(master != null && { master: devices.index(master) }),
       };
       forgetNames(inner);
       return { flags, change: flags, attributes };
     },
-    subject: [end, ...others].map(subjectOf).join(' and '),
+    subject: ends.map(subjectOf).join(' and '),
     explain: explainLink,
   });
-  // Looked for even if it could not be made, in the same send: that look fails then, and says nothing of its own.
-  const here = [end, ...others.filter((other) => other.inner === inner)];
-  const seen = Promise.allSettled(here.map(find));
-  await made.catch(async (error) => {
-    await seen;
-    for (const each of here) delete each.message;
-    throw error;
-  });
-  for (const result of await seen) {
-    if (result.status === 'fulfilled') continue;
-    await unmakeByName(end).catch(() => undefined);
-    throw result.reason;
-  }
-}
-
-/** Of a link that this object has just made, but could not read. */
-async function unmakeByName({ inner, name }: End): Promise<void> {
-  await inner.route.run({
-    name: 'RTM_DELLINK',
-    type: RTM.DELLINK,
-    flags: 0,
-    codec,
-    body: { attributes: { ifname: name } },
-  });
 }
 
 /**
- * Whether the names are free, or belong only to near ends of veths whose far ends' namespaces are gone already, which
- * the kernel removes soon.
+ * All requests are issued at once, each waiting for those it stands on, so that whatever is issued later in one of the
+ * namespaces finds the link as it is to be.
  */
-async function someDying(ends: End[]): Promise<boolean> {
-  for (const { inner, name } of ends) {
-    const found = await inner.route.request(getLinkRequest(name, inner.subject)).catch(() => undefined);
-    if (!found) continue;
-    const { linkinfo, linkNetnsid } = linkAnswer(found).attributes;
-    if (linkinfo?.kind !== 'veth' || linkNetnsid === undefined || !(await isGone(inner, linkNetnsid)))
-      return false;
+async function finish<T>(
+  near: End,
+  far: End | undefined,
+  made: Promise<void>,
+  build: () => Promise<T>,
+): Promise<T> {
+  // In the same send as what makes it: if that fails so does the look, and says nothing of its own.
+  const found = find(near);
+  const there = Promise.all([made, found]);
+  const work: Promise<unknown>[] = [made, found, ...change(near, there, there, far !== undefined)];
+  if (far) {
+    const farFound = find(far, after(made));
+    work.push(farFound, ...change(far, made, farFound, true));
   }
-  return true;
+  const results = await Promise.allSettled(work);
+  const refused = results.find((result) => result.status === 'rejected');
+  if (results[0]?.status === 'rejected') throw results[0].reason;
+  const { signal } = near.options;
+  try {
+    if (refused) throw refused.reason;
+    const built = await build();
+    if (signal?.aborted) throw abortError(signal);
+    return built;
+  } catch (error) {
+    throw await undoing(near, error);
+  }
 }
 
-/** A number that stands for no living namespace: asked to look there, the kernel says EINVAL (5.0). */
-async function isGone(inner: Internals, netnsid: number): Promise<boolean> {
-  if (netnsid < 0) return true;
-  const look = {
-    ...getLinkRequest(1, inner.subject),
-    body: { index: 1, attributes: { targetNetnsid: netnsid } },
-  };
-  return inner.route.request(look).then(
-    // The kernel takes a moment to notice that nobody holds it any more.
-    () => closedWithin(NOTICING_MILLISECONDS),
-    (error: NsnetError) => error.code === 'EINVAL',
+/** Removes what was made; what that cannot do is told with the error. */
+async function undoing(end: End, error: unknown): Promise<unknown> {
+  const { inner, message } = end;
+  const removed = message
+    ? inner.route.run(deleteLinkRequest(inner, message.index, subjectOf(end)))
+    : unmakeByName(end);
+  const notUndone = await removed.then(
+    () => undefined,
+    (failure: NsnetError) => (failure.code === 'ENODEV' ? undefined : failure),
   );
+  if (!notUndone) return error;
+  return error instanceof NsnetError
+    ? withDetails(error, { notUndone: [notUndone] })
+    : Object.assign(error as Error, { notUndone: [notUndone] });
 }
 
 /**
- * What a link cannot be made with: alias, alternative names, addresses; of a veth's far end, which cannot go up before
- * the near end is there (ENOTCONN), also its master and its state.
+ * What a link cannot be made with: alias, alternative names, addresses; of a cable also the state of its ends, and the
+ * far end's master. `ready`: it is there; `seen`: and its index is known.
  */
-export async function finishLink(end: End, near: boolean): Promise<void> {
+function change(
+  end: End,
+  ready: Promise<unknown>,
+  seen: Promise<unknown>,
+  ofCable: boolean,
+): Promise<unknown>[] {
   const { inner, options } = end;
   const { alias, altNames = [], addresses = [], master, up, signal } = options;
-  const changes = alias !== undefined || (!near && (master != null || up));
-  await all([...(changes ? [change(end, near)] : []), ...(changes || !end.message ? [find(end)] : [])]);
-  if (altNames.length === 0 && addresses.length === 0) return;
-  const { index } = end.message as LinkMessage;
+  const near = ready === seen;
+  const work: Promise<unknown>[] = [];
+  // The look before it comes up (`seen`) spares a grace period of the kernel's: a link that is up without a carrier
+  // when it is first looked at is deactivated (linkwatch_sync_dev).
+  const changes = alias !== undefined || (ofCable && up) || (!near && master != null);
+  const exists = after(ready);
+  if (changes) work.push(inner.route.run(changeRequest(end, exists, near, ofCable)));
+  const known = after(seen);
+  const index = () => (end.message as LinkMessage).index;
   const subject = subjectOf(end);
-  const work: Promise<unknown>[] = addresses.map((address) => {
+  for (const address of addresses) {
     const spec = typeof address === 'string' ? { address } : address;
-    return inner.route.run({ ...addressRequest('add', () => index, spec, subject), signal });
-  });
-  if (altNames.length > 0) {
-    work.push(
-      inner.route.run({ ...altNamesRequest('add', inner, index, altNames, subject), signal }),
-      find(end),
-    );
+    work.push(inner.route.run({ ...addressRequest('add', index, spec, subject), prepare: known, signal }));
   }
-  await all(work);
+  if (altNames.length > 0) {
+    const request = altNamesRequest('add', inner, index, altNames, subject);
+    work.push(inner.route.run({ ...request, prepare: known, signal }));
+  }
+  if (changes || altNames.length > 0) work.push(find(end, exists));
+  return work;
 }
 
-/** Waits for all, so that nothing is under way any more when the first error is thrown. */
-async function all(work: Promise<unknown>[]): Promise<void> {
-  for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
-}
-
-/** By name, so that it can travel together with the look that finds the index. */
-function change(end: End, near: boolean): Promise<unknown> {
+/** By name, so that of a far end it can travel together with the look that finds the index. */
+function changeRequest(
+  end: End,
+  exists: () => Promise<void> | undefined,
+  near: boolean,
+  ofCable: boolean,
+): Request<LinkRequest> {
   const { inner, name, options } = end;
   const { alias, master, up, signal } = options;
   const devices = Devices.of(inner);
-  const flags = up && !near ? IFF.UP : 0;
-  return inner.route.run({
+  const flags = up && ofCable ? IFF.UP : 0;
+  return {
     name: 'RTM_SETLINK',
     type: RTM.SETLINK,
     flags: 0,
     codec,
-    prepare: near ? undefined : (ask) => devices.prepare(master, ask),
+    prepare: (ask) => exists() ?? (near ? undefined : devices.prepare(master, ask)),
     body: () => ({
       flags,
       change: flags,
@@ -216,31 +206,16 @@ function change(end: End, near: boolean): Promise<unknown> {
     subject: subjectOf(end),
     explain: explainLink,
     signal,
-  });
+  };
 }
 
-/** Makes something, and unmakes it if what follows fails or is aborted. */
-export async function makeOrUndo<T>(
-  end: End,
-  make: () => Promise<void>,
-  finish: () => Promise<T>,
-): Promise<T> {
-  await make();
-  try {
-    const made = await finish();
-    const { signal } = end.options;
-    if (signal?.aborted) throw abortError(signal);
-    return made;
-  } catch (error) {
-    const index = (end.message as LinkMessage).index;
-    const undone = end.inner.route.request(deleteLinkRequest(end.inner, index, subjectOf(end)));
-    const notUndone = await undone.then(
-      () => undefined,
-      (failure: NsnetError) => (failure.code === 'ENODEV' ? undefined : failure),
-    );
-    if (!notUndone) throw error;
-    throw error instanceof NsnetError
-      ? withDetails(error, { notUndone: [notUndone] })
-      : Object.assign(error as Error, { notUndone: [notUndone] });
-  }
+/** Of a link that this object has just made, but could not read. */
+async function unmakeByName({ inner, name }: End): Promise<void> {
+  await inner.route.run({
+    name: 'RTM_DELLINK',
+    type: RTM.DELLINK,
+    flags: 0,
+    codec,
+    body: { attributes: { ifname: name } },
+  });
 }

@@ -5,7 +5,7 @@ import { IFF } from '../rtnetlink/constants.js';
 import { kindData, type LinkMessage, linkKinds } from '../rtnetlink/link.js';
 import { linkFlagNames, operStates } from '../rtnetlink/names.js';
 import { getLinkRequest, linkAnswer } from './devices.js';
-import type { LinkInfo, LinkKinds } from './types.js';
+import type { LinkInfo, LinkKinds, LinkRef } from './types.js';
 
 /** The kinds that have a class of their own. */
 export function kindOf(message: LinkMessage): keyof LinkKinds {
@@ -80,11 +80,16 @@ export function infoOf(message: LinkMessage, nameOf: (index: number) => string |
   return info;
 }
 
-/** The same, asking the kernel for the names. */
-export async function readInfo(inner: Internals, message: LinkMessage): Promise<LinkInfo> {
+/** The same, asking the kernel for the names but that of `known`. */
+export async function readInfo(
+  inner: Internals,
+  message: LinkMessage,
+  known?: LinkRef | null,
+): Promise<LinkInfo> {
   const names = new Map<number, string>();
-  const wanted = [message.attributes.master, parentIndex(message)].filter((index) => index !== undefined);
-  for (const index of wanted) {
+  if (typeof known === 'object' && known !== null) names.set(known.index, known.name);
+  for (const index of [message.attributes.master, parentIndex(message)]) {
+    if (index === undefined || names.has(index)) continue;
     // Gone meanwhile: its number must do.
     const answers = await inner.route.request(getLinkRequest(index, inner.subject)).catch(() => undefined);
     const name = answers && linkAnswer(answers).attributes.ifname;

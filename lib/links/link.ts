@@ -339,9 +339,9 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     const come = after.filter((name) => !before.includes(name));
     const work = [];
     if (gone.length > 0)
-      work.push(inner.route.request(altNamesRequest('delete', inner, this.index, gone, this.subject)));
+      work.push(inner.route.request(altNamesRequest('delete', inner, () => this.index, gone, this.subject)));
     if (come.length > 0)
-      work.push(inner.route.request(altNamesRequest('add', inner, this.index, come, this.subject)));
+      work.push(inner.route.request(altNamesRequest('add', inner, () => this.index, come, this.subject)));
     await Promise.all(work);
   }
 }

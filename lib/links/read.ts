@@ -1,4 +1,4 @@
-import { type Call, Listing, slices } from '../handles/listing.js';
+import { type Call, Listing } from '../handles/listing.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { readAnswer } from '../netlink/answer.js';
 import { RTEXT_FILTER, RTM } from '../rtnetlink/constants.js';
@@ -32,13 +32,9 @@ export function checkLinkFilter(filter: LinkFilter, inner: Internals): void {
 }
 
 /** All link messages of a namespace, in the kernel's order. */
-export async function dumpLinks(
-  inner: Internals,
-  signal?: AbortSignal,
-  stats = false,
-): Promise<LinkMessage[]> {
+export function dumpLinks(inner: Internals, signal?: AbortSignal, stats = false): Promise<LinkMessage[]> {
   const attributes = stats ? {} : { extMask: RTEXT_FILTER.SKIP_STATS };
-  const dump = await inner.route.dump({
+  const request = {
     name: 'RTM_GETLINK',
     type: RTM.GETLINK,
     flags: 0,
@@ -46,13 +42,10 @@ export async function dumpLinks(
     body: { attributes },
     subject: inner.subject,
     signal,
-  });
-  const messages: LinkMessage[] = [];
-  function* decoded(): Generator<LinkMessage> {
-    for (const answer of dump.messages()) if (answer.type === RTM.NEWLINK) yield readAnswer(codec, answer);
-  }
-  for await (const slice of slices(decoded())) for (const message of slice) messages.push(message);
-  return messages;
+  };
+  return inner.route.dump(request, (answer) =>
+    answer.type === RTM.NEWLINK ? readAnswer(codec, answer) : undefined,
+  );
 }
 
 /** Names by index. */
@@ -73,20 +66,19 @@ export function altNamesByIndex(
 export function listLinks(netns: AnyNetns, filter: LinkFilter = {}): Listing<Link> {
   const inner = openInternals(netns);
   checkLinkFilter(filter, inner);
-  return new Listing(async function* () {
+  return new Listing(async () => {
     const messages = await dumpLinks(inner, filter.signal);
     const nameOf = namesByIndex(messages);
     const master = masterOf(messages, filter.master);
     const wanted = messages.filter(({ attributes }) => master === undefined || attributes.master === master);
-    function* objects(): Generator<Link> {
-      for (const message of wanted) {
-        const info = infoOf(message, nameOf);
-        if (filter.kind !== undefined && info.kind !== filter.kind) continue;
-        if (filter.up !== undefined && info.up !== filter.up) continue;
-        yield linkObject(netns, info);
-      }
+    const found: Link[] = [];
+    for (const message of wanted) {
+      const info = infoOf(message, nameOf);
+      if (filter.kind !== undefined && info.kind !== filter.kind) continue;
+      if (filter.up !== undefined && info.up !== filter.up) continue;
+      found.push(linkObject(netns, info));
     }
-    yield* slices(objects());
+    return found;
   }, inner.during);
 }
 

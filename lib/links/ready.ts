@@ -28,7 +28,7 @@ async function isReady(inner: Internals, { index, subject }: Link, signal?: Abor
   if (!(found.flags & IFF.LOWER_UP) || !(found.flags & IFF.UP)) return false;
   // Filtered by the kernel, under strict checking.
   const body = { index };
-  const dump = await inner.route.dump({
+  const addresses = await inner.route.dump({
     name: 'RTM_GETADDR',
     type: RTM.GETADDR,
     flags: 0,
@@ -37,7 +37,7 @@ async function isReady(inner: Internals, { index, subject }: Link, signal?: Abor
     subject,
     signal,
   });
-  for (const answer of dump.messages()) {
+  for (const answer of addresses) {
     const message = readAnswer(addressCodec, answer);
     const flags = message.attributes.flags ?? message.flags;
     if (message.index === index && flags & IFA_F.TENTATIVE && !(flags & IFA_F.DADFAILED)) return false;

@@ -10,7 +10,7 @@ import { forgetNames } from './devices.js';
 export function altNamesRequest(
   mode: 'add' | 'delete',
   inner: Internals,
-  index: number,
+  index: () => number,
   names: string[],
   subject: string,
 ): Request {
@@ -25,7 +25,7 @@ export function altNamesRequest(
       return {
         family: 0,
         type: 0,
-        index,
+        index: index(),
         flags: 0,
         change: 0,
         attributes: { propList: { altIfname: names } },

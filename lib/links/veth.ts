@@ -11,8 +11,9 @@ import { RTM } from '../rtnetlink/constants.js';
 import type { LinkMessage } from '../rtnetlink/link.js';
 import { nsid as nsidCodec } from '../rtnetlink/nsid.js';
 import { invalidValue } from '../syscalls/validate.js';
-import { attributesOf, type End, endOf, finishLink, makeLink, makeOrUndo } from './create.js';
+import { makeLink } from './create.js';
 import { getLinkRequest, linkAnswer } from './devices.js';
+import { attributesOf, type End, endOf } from './end.js';
 import { readInfo } from './info.js';
 import { registerKind } from './kinds.js';
 import { type Found, Link } from './link.js';
@@ -34,16 +35,15 @@ export class Veth extends Link<'veth'> {
     const together = a.inner.id === b.inner.id;
     if (together && a.name === b.name)
       throw invalidValue('otherEnd.name', 'another name than the first end has', b.name);
-    const place = together ? {} : { netNsFd: b.inner.fd.number };
-    const peer = { attributes: { ...attributesOf(b), ...place } };
-    const work = makeOrUndo(
-      a,
-      () => makeLink(a, { kind: 'veth', data: { peer } }, [b]),
-      async () => {
-        const results = await Promise.allSettled([finishLink(a, true), finishLink(b, false)]);
-        for (const result of results) if (result.status === 'rejected') throw result.reason;
-        return new VethPair(await objectFor(a), await objectFor(b));
-      },
+    // The request that makes the cable can make its near end a port, too; many of a bridge's then go in one send.
+    const [near, far] = false ? [b, a] : [a, b];
+    const place = together ? {} : { netNsFd: far.inner.fd.number };
+    const peer = { attributes: { ...attributesOf(far), ...place } };
+    const work = makeLink(
+      near,
+      { kind: 'veth', data: { peer } },
+      far,
+      async () => new VethPair(await objectFor(a), await objectFor(b)),
     );
     return a.inner.during(b.inner.during(work));
   }
@@ -65,7 +65,11 @@ export class Veth extends Link<'veth'> {
 }
 
 async function objectFor({ inner, message, options }: End): Promise<Veth> {
-  return new Veth({ netns: options.netns, info: await readInfo(inner, message as LinkMessage), owned: true });
+  return new Veth({
+    netns: options.netns,
+    info: await readInfo(inner, message as LinkMessage, options.master),
+    owned: true,
+  });
 }
 
 async function findPeer(netns: NetworkNamespace, index: number): Promise<Veth | undefined> {

@@ -86,7 +86,7 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
       throw invalidValue('type', 'a type that can exist without a process', type);
     }
     const name = type === 'time' ? 'time_for_children' : type;
-    const made = await native().unshare([], false, CLONE[type], [name], []);
+    const made = await native().unshare([], false, CLONE[type], [name], [], false);
     if (isFailure(made)) {
       throw systemError(made.errno, made.syscall, {
         subject: `a new ${type} namespace`,

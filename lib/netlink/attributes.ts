@@ -15,6 +15,7 @@ import type { Bytes } from './bytes.js';
 import { type AnyCodec, type Codec, codec, MAX_PAYLOAD } from './codec.js';
 import { NLA_HDRLEN, NLA_TYPE_MASK } from './constants.js';
 import { flag, raw } from './primitives.js';
+import { roomy } from './roomy.js';
 import {
   chosen,
   compile,
@@ -32,10 +33,11 @@ import {
  */
 export function attributes<const A extends Table>(table: A): Codec<ReadAttributes<A>, WriteAttributes<A>> {
   const { byName, byType } = compile(table);
+  const Out = roomy<Values>();
 
   function read(bytes: Bytes, offset: number, length: number, outer?: object): ReadAttributes<A> {
     const end = offset + length;
-    const out: Values = {};
+    const out = new Out();
     for (let at = offset; at < end; ) {
       const size = attributeLength(bytes, at, end);
       const type = attributeType(bytes, at) & NLA_TYPE_MASK;

@@ -1,11 +1,11 @@
 import { abortError, closedError, NsnetError, systemError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
-import { readDone } from './ack.js';
-import { answerOf, BATCH_REQUESTS, Batch, type Pending, refused } from './batch.js';
+import { BATCH_REQUESTS, Batch, type Pending } from './batch.js';
 import { Bytes } from './bytes.js';
-import { NLM_F, NLMSG } from './constants.js';
-import { encodeMessage, framesOf } from './frames.js';
+import { NLM_F } from './constants.js';
+import { encodeMessage } from './frames.js';
+import { Reading } from './reading.js';
 import { type Answer, bodyOf, type Request, subjectOf } from './request.js';
 
 /** A table that changes while it is read is read again, for at most this long… */
@@ -13,15 +13,12 @@ const DUMP_RETRY_MILLISECONDS = 500;
 /** …but at least so often. */
 const DUMP_RETRIES = 8;
 
-/** One reading of a table: its messages, in the order of the kernel, decoded by whoever takes them. */
-export interface Dump {
-  messages(): Iterable<Answer>;
-}
-
 interface DumpJob {
   readonly dump: true;
   request: Request;
-  resolve(dump: Dump): void;
+  /** What to keep of a message. */
+  decode(answer: Answer): unknown;
+  resolve(table: unknown[]): void;
   reject(error: unknown): void;
   settled: boolean;
 }
@@ -77,10 +74,15 @@ export class Connection {
     );
   }
 
-  /** Reads a whole table. NLM_F_DUMP is added; a dump that was interrupted is begun again. */
-  dump(request: Request): Promise<Dump> {
+  /**
+   * Reads a whole table, in the order of the kernel. NLM_F_DUMP is added; a dump that was interrupted is begun again.
+   * `decode` is called while the kernel still writes; what it gives is kept, but for undefined.
+   */
+  dump(request: Request): Promise<Answer[]>;
+  dump<T>(request: Request, decode: (answer: Answer) => T | undefined): Promise<T[]>;
+  dump(request: Request, decode: (answer: Answer) => unknown = (answer) => answer): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
-      this.#enqueue(request, { request, resolve, reject, settled: false, dump: true });
+      this.#enqueue(request, { request, decode, resolve, reject, settled: false, dump: true });
     });
   }
 
@@ -275,8 +277,8 @@ export class Connection {
   async #dump(fd: Fd, job: DumpJob): Promise<void> {
     this.#underWay++;
     try {
-      const dump = await this.#readTable(fd, job);
-      if (!job.settled) job.resolve(dump);
+      const table = await this.#readTable(fd, job);
+      if (!job.settled) job.resolve(table);
     } catch (error) {
       reject(job, error);
     } finally {
@@ -285,55 +287,29 @@ export class Connection {
     }
   }
 
-  async #readTable(fd: Fd, { request }: DumpJob): Promise<Dump> {
-    const { name, type, flags, codec, signal } = request;
-    const value = bodyOf(request);
-    const subject = subjectOf(request);
+  async #readTable(fd: Fd, job: DumpJob): Promise<unknown[]> {
+    const { name, type, flags, codec, signal } = job.request;
+    const value = bodyOf(job.request);
+    const subject = subjectOf(job.request);
     const until = performance.now() + DUMP_RETRY_MILLISECONDS;
     for (let tries = 1; ; tries++) {
       if (signal?.aborted) throw abortError(signal);
       const seq = this.#sequence;
       this.#sequence = (seq + 1) >>> 0;
       const header = { type, flags: flags | NLM_F.REQUEST | NLM_F.DUMP, seq, port: 0 };
-      const message = encodeMessage(header, codec, value);
-      const [errno, interrupted, next] = await native().dump(fd.native, message);
+      const reading = new Reading(job.request, seq, job.decode);
+      const [errno, interrupted] = await reading.all(
+        native().dump(fd.native, encodeMessage(header, codec, value)),
+      );
       // ENOBUFS: the kernel could not queue its answer. Nothing was changed, so it is asked again.
       if (errno !== 0 && errno !== -105) throw systemError(errno, name, { subject });
-      if (errno === 0 && !interrupted) return new Table(request, seq, next);
+      if (errno === 0 && !interrupted) return reading.table();
       if (tries < DUMP_RETRIES || performance.now() < until) continue;
       if (errno !== 0) throw systemError(errno, name, { subject });
       throw new NsnetError('EINTR', `the table changed each of the ${tries} times it was read`, {
         syscall: name,
         subject,
       });
-    }
-  }
-}
-
-class Table implements Dump {
-  readonly #request: Request;
-  readonly #sequence: number;
-  readonly #next: () => Uint8Array | undefined;
-
-  constructor(request: Request, sequence: number, next: () => Uint8Array | undefined) {
-    this.#request = request;
-    this.#sequence = sequence;
-    this.#next = next;
-  }
-
-  *messages(): Generator<Answer, void, undefined> {
-    for (let chunk = this.#next(); chunk !== undefined; chunk = this.#next()) {
-      const bytes = new Bytes(chunk);
-      for (const frame of framesOf(bytes)) {
-        if (frame.seq !== this.#sequence) continue;
-        if (frame.type === NLMSG.ERROR) throw refused(this.#request, bytes, frame);
-        if (frame.type === NLMSG.DONE) {
-          const { error, message } = readDone(bytes, frame);
-          if (error !== 0) throw systemError(error, this.#request.name, { kernel: message });
-          return;
-        }
-        if (frame.type >= NLMSG.MIN_TYPE) yield answerOf(bytes, frame);
-      }
     }
   }
 }

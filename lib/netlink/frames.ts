@@ -22,6 +22,16 @@ export interface Frame extends Header {
   length: number;
 }
 
+/** The nlmsg_len of the message at `at`, which fits in what is left before `end`. */
+export function messageLength({ view }: Bytes, at: number, end: number): number {
+  const left = end - at;
+  if (left < NLMSG_HDRLEN) throw garbled(`${left} bytes are left where a message should begin`);
+  const size = view.getUint32(at, littleEndian);
+  if (size < NLMSG_HDRLEN || size > left)
+    throw garbled(`A message claims ${size} bytes where ${left} are left`);
+  return size;
+}
+
 /**
  * The messages of a datagram that fills `bytes` from `offset` on. Throws EBADMSG, for all of them, unless they take
  * up the whole of it.
@@ -31,11 +41,7 @@ export function framesOf(bytes: Bytes, offset = 0, length = bytes.length - offse
   const end = offset + length;
   const frames: Frame[] = [];
   for (let at = offset; at < end; ) {
-    const left = end - at;
-    if (left < NLMSG_HDRLEN) throw garbled(`${left} bytes are left where a message should begin`);
-    const size = view.getUint32(at, littleEndian);
-    if (size < NLMSG_HDRLEN || size > left)
-      throw garbled(`A message claims ${size} bytes where ${left} are left`);
+    const size = messageLength(bytes, at, end);
     frames.push({
       type: view.getUint16(at + 4, littleEndian),
       flags: view.getUint16(at + 6, littleEndian),

@@ -13,7 +13,7 @@ export type { UnknownAttribute } from './attribute-wire.js';
 export { attributes } from './attributes.js';
 export { Bytes } from './bytes.js';
 export type { Codec, Read, Write } from './codec.js';
-export { Connection, type Dump } from './connection.js';
+export { Connection } from './connection.js';
 export { AF, NETLINK, NLM_F, NLMSG } from './constants.js';
 export { list } from './list.js';
 export { type MessageCodec, message } from './message.js';

@@ -1,4 +1,4 @@
-import { type Call, Listing, slices } from '../handles/listing.js';
+import { type Call, Listing } from '../handles/listing.js';
 import {
   type Address,
   type AddressSpec,
@@ -10,8 +10,7 @@ import { checkLinkRef, Devices } from '../links/devices.js';
 import { altNamesByIndex, dumpLinks, namesByIndex } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import type { Family } from '../netlink/addresses.js';
-import { readAnswer } from '../netlink/answer.js';
-import { address as codec } from '../rtnetlink/address.js';
+import type { AddressMessage } from '../rtnetlink/address.js';
 import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
 import { describeAddresses } from './describe.js';
@@ -50,21 +49,15 @@ export class Addresses implements Collection<AddressSpec, Address> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
     const { signal, family, ...wanted } = filter;
-    return new Listing(async function* () {
-      const [links, dump] = await Promise.all([
-        dumpLinks(inner, signal),
-        dumpAddresses(inner, family, signal),
-      ]);
+    return new Listing(async () => {
+      const links = await dumpLinks(inner, signal);
       const nameOf = namesByIndex(links);
       const altNames = altNamesByIndex(links);
-      function* addresses(): Generator<Address> {
-        for (const answer of dump.messages()) {
-          const message = readAnswer(codec, answer);
-          const address = addressOf(message, nameOf(message.index) ?? String(message.index));
-          if (matches(address, wanted, message.index, altNames)) yield address;
-        }
-      }
-      yield* slices(addresses());
+      const decode = (message: AddressMessage) => {
+        const address = addressOf(message, nameOf(message.index) ?? String(message.index));
+        return matches(address, wanted, message.index, altNames) ? address : undefined;
+      };
+      return dumpAddresses(inner, family, decode, signal);
     }, inner.during);
   }
 
@@ -74,7 +67,7 @@ export class Addresses implements Collection<AddressSpec, Address> {
     const { signal, family, ...wanted } = filter;
     const what = watchedAddresses(
       inner,
-      (read) => dumpAddresses(inner, family, read),
+      (decode, read) => dumpAddresses(inner, family, decode, read),
       (address, { index }) =>
         (family === undefined || address.family === family) && matches(address, wanted, index),
     );

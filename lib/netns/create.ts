@@ -48,11 +48,18 @@ export function checkNetnsOptions(options: string | NetnsOptions): NetnsOptions 
   return given;
 }
 
-/** A new network namespace and its netlink socket, made in one excursion; named if asked for, or nothing at all. */
-export async function makeNetns({ name, user, signal }: NetnsOptions): Promise<Made> {
+/** A new network namespace with its netlink socket and lo up, made in one excursion; named if asked for, or nothing at all. */
+export async function makeNetns({ name, loopback = true, user, signal }: NetnsOptions): Promise<Made> {
   const { entries, ownMemory, pins, close } = await ownerOf(user);
   try {
-    const made = await native().unshare(entries, ownMemory, CLONE.net, ['net'], netlinkSocket(NETLINK.ROUTE));
+    const made = await native().unshare(
+      entries,
+      ownMemory,
+      CLONE.net,
+      ['net'],
+      netlinkSocket(NETLINK.ROUTE),
+      loopback,
+    );
     if (isFailure(made)) {
       const hint = made.errno === -28 ? 'See sysctl user.max_net_namespaces' : undefined;
       throw systemError(made.errno, made.syscall, {

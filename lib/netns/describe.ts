@@ -124,13 +124,13 @@ export async function describeAddresses(
   inner: Internals,
   { device, family, signal, ...wanted }: { device?: LinkRef; family?: Family } & Call,
 ): Promise<string> {
-  const [links, dump] = await Promise.all([dumpLinks(inner, signal), dumpAddresses(inner, family, signal)]);
+  const links = await dumpLinks(inner, signal);
+  const messages = await dumpAddresses(inner, family, (message) => message, signal);
   const nameOf = namesByIndex(links);
   const filtered = family !== undefined || Object.values(wanted).some((value) => value !== undefined);
   const known = new Map(links.map((link) => [link.index, link]));
   const byIndex = new Map<number, AddressMessage[]>();
-  for (const answer of dump.messages()) {
-    const message = readAnswer(addressCodec, answer);
+  for (const message of messages) {
     if (!matches(addressOf(message, nameOf(message.index) ?? ''), wanted, message.index)) continue;
     const list = byIndex.get(message.index);
     if (list) list.push(message);

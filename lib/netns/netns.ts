@@ -73,13 +73,12 @@ export class Netns extends NetworkNamespace {
    */
   static override async create(options: string | NetnsOptions = {}): Promise<Netns> {
     const checked = checkNetnsOptions(options);
-    const { signal, loopback = true } = checked;
+    const { signal } = checked;
     if (signal?.aborted) throw abortError(signal);
     const { namespace, route, name, path } = await makeNetns(checked);
     const subject = name === undefined ? 'an unnamed netns' : `netns '${name}'`;
     const netns = new Netns({ handle: namespace, owned: true, name, path, route, subject });
     try {
-      if (loopback) await setLoopbackUp(netns, signal);
       if (signal?.aborted) throw abortError(signal);
       return netns;
     } catch (error) {
@@ -205,18 +204,6 @@ export class Netns extends NetworkNamespace {
       else native().unlabel(name, this.id);
     }
   }
-}
-
-async function setLoopbackUp(netns: Netns, signal?: AbortSignal): Promise<void> {
-  await internals(netns).route.request({
-    name: 'RTM_NEWLINK',
-    type: RTM.NEWLINK,
-    flags: 0,
-    codec: linkCodec,
-    body: { index: 1, flags: IFF.UP, change: IFF.UP },
-    subject: `link 'lo' in ${internals(netns).subject}`,
-    signal,
-  });
 }
 
 /** Undoes a half-made namespace; what could not be undone is told with the error. */

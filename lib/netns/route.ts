@@ -2,6 +2,7 @@ import type { Devices } from '../links/devices.js';
 import type { LinkRef } from '../links/types.js';
 import { type Family, familyNumber, familyOf, parseAddress } from '../netlink/addresses.js';
 import { checkPrefix } from '../netlink/prefix.js';
+import { roomy } from '../netlink/roomy.js';
 import { RT_SCOPE, RT_TABLE, RTN, RTNH_F, RTPROT } from '../rtnetlink/constants.js';
 import { type Names, protocols, routeTypes, scopes, tables } from '../rtnetlink/names.js';
 import type { RouteMessage, RouteRequest } from '../rtnetlink/route.js';
@@ -202,6 +203,8 @@ export function routeMessage(
   };
 }
 
+const Found = roomy<Route>();
+
 /** A route as data; undefined for families that are not IP's. */
 export function routeOf(
   message: RouteMessage,
@@ -210,13 +213,12 @@ export function routeOf(
   const family = familyOf(message.family);
   if (family === undefined) return undefined;
   const { attributes } = message;
-  const route: Route = {
-    destination: attributes.dst === undefined ? 'default' : `${attributes.dst}/${message.dstLen}`,
-    family,
-    table: tables.nameOf(attributes.table ?? message.table),
-    scope: scopes.nameOf(message.scope),
-    protocol: protocols.nameOf(message.protocol),
-  };
+  const route = new Found();
+  route.destination = attributes.dst === undefined ? 'default' : `${attributes.dst}/${message.dstLen}`;
+  route.family = family;
+  route.table = tables.nameOf(attributes.table ?? message.table);
+  route.scope = scopes.nameOf(message.scope);
+  route.protocol = protocols.nameOf(message.protocol);
   if (attributes.gateway !== undefined) route.gateway = attributes.gateway;
   if (attributes.oif !== undefined) route.device = nameOf(attributes.oif) ?? String(attributes.oif);
   if (attributes.prefsrc !== undefined) route.source = attributes.prefsrc;

@@ -1,13 +1,12 @@
-import { type Call, Listing, slices } from '../handles/listing.js';
+import { type Call, Listing } from '../handles/listing.js';
 import { checkLinkRef } from '../links/devices.js';
 import { altNamesByIndex, dumpLinks, namesByIndex } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { type Family, familyNumber } from '../netlink/addresses.js';
 import { readAnswer } from '../netlink/answer.js';
-import type { Dump } from '../netlink/connection.js';
 import { RTM } from '../rtnetlink/constants.js';
 import { route as codec, type RouteMessage } from '../rtnetlink/route.js';
-import { abortError, type NsnetError } from '../syscalls/errors.js';
+import type { NsnetError } from '../syscalls/errors.js';
 import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
 import { describeRoute } from './describe-route.js';
@@ -55,7 +54,7 @@ export class Routes implements Collection<RouteSpec, Route> {
     const { signal } = filter;
     const what = watchedRoutes(
       inner,
-      (read) => dumpRoutes(inner, { ...filter, signal: read }),
+      (decode, read) => dumpRoutes(inner, { ...filter, signal: read }, decode),
       isWanted(filter),
     );
     return new Watch(inner, what, { snapshot, signal }, (route) => route);
@@ -113,26 +112,25 @@ function isWanted(filter: RouteFilter) {
     (!filtered || matches(route, wanted, message.attributes.oif, altNames));
 }
 
-async function* readRoutes(inner: Internals, filter: RouteFilter): AsyncGenerator<Route[]> {
-  const [links, dump] = await Promise.all([dumpLinks(inner, filter.signal), dumpRoutes(inner, filter)]);
+async function readRoutes(inner: Internals, filter: RouteFilter): Promise<Route[]> {
+  const links = await dumpLinks(inner, filter.signal);
   const nameOf = namesByIndex(links);
   const altNames = altNamesByIndex(links);
   const wanted = isWanted(filter);
-  function* routes(): Generator<Route> {
-    for (const answer of dump.messages()) {
-      const message = readAnswer(codec, answer);
-      const route = routeOf(message, nameOf);
-      if (filter.signal?.aborted) throw abortError(filter.signal);
-      if (route && wanted(route, message, altNames)) yield route;
-    }
-  }
-  yield* slices(routes());
+  return dumpRoutes(inner, filter, (message) => {
+    const route = routeOf(message, nameOf);
+    return route && wanted(route, message, altNames) ? route : undefined;
+  });
 }
 
-async function dumpRoutes(inner: Internals, { family, table = 'main', signal }: RouteFilter): Promise<Dump> {
+async function dumpRoutes<T>(
+  inner: Internals,
+  { family, table = 'main', signal }: RouteFilter,
+  decode: (message: RouteMessage) => T | undefined,
+): Promise<T[]> {
   const attributes = table === 'all' ? {} : { table: tableNumber(table) };
-  const dump = (number: number) =>
-    inner.route.dump({
+  const dump = (number: number) => {
+    const request = {
       name: 'RTM_GETROUTE',
       type: RTM.GETROUTE,
       flags: 0,
@@ -140,19 +138,16 @@ async function dumpRoutes(inner: Internals, { family, table = 'main', signal }: 
       body: { family: number, attributes },
       subject: inner.subject,
       signal,
-    });
+    };
+    return inner.route.dump(request, (answer) => decode(readAnswer(codec, answer))).catch(missing);
+  };
   const families: Family[] = family ? [family] : ['inet', 'inet6'];
   const dumps = await Promise.all(families.map((each) => dump(familyNumber(each))));
-  return {
-    *messages() {
-      for (const each of dumps) {
-        try {
-          yield* each.messages();
-        } catch (error) {
-          // A table that nobody has put a route in does not exist.
-          if ((error as NsnetError).code !== 'ENOENT') throw error;
-        }
-      }
-    },
-  };
+  return dumps.length === 1 ? (dumps[0] as T[]) : dumps.flat();
+}
+
+/** A table that nobody has put a route in does not exist. */
+function missing(error: NsnetError): never[] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
 }

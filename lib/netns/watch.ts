@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Call, slices } from '../handles/listing.js';
+import type { Call } from '../handles/listing.js';
+import { Pace } from '../handles/pace.js';
 import type { Internals } from '../namespaces/network.js';
 import { NETLINK } from '../netlink/constants.js';
 import { Monitor, type News } from '../netlink/monitor.js';
@@ -108,11 +109,11 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
     // Listening begins before reading, so that nothing falls between the two.
     this.#monitor = new Monitor(socket, this.#what.groups);
     this.#current = await this.#what.read(signal);
-    for await (const entries of slices(this.#current)) {
-      for (const [key, value] of entries) {
-        if (snapshot) this.#touched.add(key);
-        else this.#told.set(key, value);
-      }
+    const pace = new Pace();
+    for (const [key, value] of this.#current) {
+      if (snapshot) this.#touched.add(key);
+      else this.#told.set(key, value);
+      if (pace.due) await pace.turn();
     }
   }
 
@@ -128,8 +129,12 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
       return;
     }
     this.#current = await this.#what.read(this.#options.signal);
+    const pace = new Pace();
     for (const keys of [this.#told.keys(), this.#current.keys()]) {
-      for await (const slice of slices(keys)) for (const key of slice) this.#touched.add(key);
+      for (const key of keys) {
+        this.#touched.add(key);
+        if (pace.due) await pace.turn();
+      }
     }
   }
 

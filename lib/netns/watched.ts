@@ -1,11 +1,10 @@
-import { slices } from '../handles/listing.js';
+import { Pace } from '../handles/pace.js';
 import { type Address, addressOf } from '../links/addresses.js';
 import { infoOf } from '../links/info.js';
 import { dumpLinks } from '../links/read.js';
 import type { LinkInfo } from '../links/types.js';
 import type { Internals } from '../namespaces/network.js';
 import { readAnswer } from '../netlink/answer.js';
-import type { Dump } from '../netlink/connection.js';
 import type { Answer } from '../netlink/request.js';
 import { type AddressMessage, address as addressCodec } from '../rtnetlink/address.js';
 import { IFF, RTM, RTNLGRP } from '../rtnetlink/constants.js';
@@ -85,9 +84,12 @@ function movesOthers({ before, after }: NonNullable<ReturnType<KnownLinks['apply
   );
 }
 
+/** Reads a table, and keeps what is made of its messages. */
+type Reader<M> = (decode: (message: M) => M, signal?: AbortSignal) => Promise<M[]>;
+
 interface Table<M, T> {
   groups: readonly number[];
-  dump(signal?: AbortSignal): Promise<Dump>;
+  dump: Reader<M>;
   decode(answer: Answer): M;
   added: number;
   removed: number;
@@ -110,11 +112,13 @@ function watchedTable<M, T>(inner: Internals, table: Table<M, T>): Watched<T> {
     async read(signal) {
       await links.read(inner, signal);
       const current = new Map<string, T>();
-      const dump = await table.dump(signal);
-      function* entered(): Generator<void> {
-        for (const answer of dump.messages()) yield enter(current, table.decode(answer));
+      const messages = await table.dump((message) => message, signal);
+      const pace = new Pace();
+      for (const message of messages) {
+        enter(current, message);
+        if (pace.due) await pace.turn();
       }
-      for await (const _slice of slices(entered())) if (signal?.aborted) throw abortError(signal);
+      if (signal?.aborted) throw abortError(signal);
       return current;
     },
     apply({ messages }, current) {
@@ -139,7 +143,7 @@ function watchedTable<M, T>(inner: Internals, table: Table<M, T>): Watched<T> {
 
 export function watchedAddresses(
   inner: Internals,
-  dump: (signal?: AbortSignal) => Promise<Dump>,
+  dump: Reader<AddressMessage>,
   wanted: (address: Address, message: AddressMessage) => boolean,
 ): Watched<Address> {
   return watchedTable(inner, {
@@ -157,7 +161,7 @@ export function watchedAddresses(
 
 export function watchedRoutes(
   inner: Internals,
-  dump: (signal?: AbortSignal) => Promise<Dump>,
+  dump: Reader<RouteMessage>,
   wanted: (route: Route, message: RouteMessage) => boolean,
 ): Watched<Route> {
   return watchedTable(inner, {

@@ -27,7 +27,7 @@ export async function unshare<T extends Exclude<NamespaceType, 'pid'>>(
   const unique = [...new Set(types)];
   const names = unique.map((type) => (type === 'time' ? 'time_for_children' : type));
   return within(options, async ({ entries, ownMemory }) => {
-    const made = checked(await native().unshare(entries, ownMemory, flags, names, []));
+    const made = checked(await native().unshare(entries, ownMemory, flags, names, [], false));
     return Object.fromEntries(made.map((fd, i) => [unique[i], new Fd(fd).release()])) as Record<T, number>;
   });
 }

@@ -15,6 +15,10 @@ export interface Failure {
 /** Namespaces to enter, in order: [descriptor, CLONE_NEW…, descriptor, …]. */
 export type Entries = readonly (NativeFd | number)[];
 
+/** Whole messages of a dump, as they come; at last how it ended. A promise where it must be waited for. */
+export type NextChunk = () => Chunk | Promise<Chunk>;
+type Chunk = Uint8Array | [errno: number, interrupted: boolean];
+
 /**
  * The add-on as it is: values or -errno, no policy, no checks beyond those that keep the process alive. What returns
  * a promise works on a thread of the add-on's own; the rest never waits.
@@ -40,6 +44,7 @@ export interface Native {
     flags: number,
     names: readonly string[],
     sockets: readonly number[],
+    loopback: boolean,
   ): Promise<NativeFd[] | Failure>;
   sharedUser(): Promise<NativeFd | Failure>;
   isSharedUser(fd: NativeFd): boolean;
@@ -89,10 +94,7 @@ export interface Native {
     fd: NativeFd,
     requests: Uint8Array,
   ): Promise<[errno: number, carried: number, answers: Uint8Array]>;
-  dump(
-    fd: NativeFd,
-    request: Uint8Array,
-  ): Promise<[errno: number, interrupted: boolean, next: () => Uint8Array | undefined]>;
+  dump(fd: NativeFd, request: Uint8Array): NextChunk;
 
   transactions(fd: NativeFd): number;
 

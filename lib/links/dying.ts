@@ -1,0 +1,35 @@
+import { closedWithin, type Internals } from '../namespaces/network.js';
+import type { NsnetError } from '../syscalls/errors.js';
+import { getLinkRequest, linkAnswer } from './devices.js';
+import type { End } from './end.js';
+
+const NOTICING_MILLISECONDS = 1000;
+
+/**
+ * Whether the names are free, or belong only to near ends of veths whose far ends' namespaces are gone already, which
+ * the kernel removes soon.
+ */
+export async function someDying(ends: End[]): Promise<boolean> {
+  for (const { inner, name } of ends) {
+    const found = await inner.route.request(getLinkRequest(name, inner.subject)).catch(() => undefined);
+    if (!found) continue;
+    const { linkinfo, linkNetnsid } = linkAnswer(found).attributes;
+    if (linkinfo?.kind !== 'veth' || linkNetnsid === undefined || !(await isGone(inner, linkNetnsid)))
+      return false;
+  }
+  return true;
+}
+
+/** A number that stands for no living namespace: asked to look there, the kernel says EINVAL (5.0). */
+async function isGone(inner: Internals, netnsid: number): Promise<boolean> {
+  if (netnsid < 0) return true;
+  const look = {
+    ...getLinkRequest(1, inner.subject),
+    body: { index: 1, attributes: { targetNetnsid: netnsid } },
+  };
+  return inner.route.request(look).then(
+    // The kernel takes a moment to notice that nobody holds it any more.
+    () => closedWithin(NOTICING_MILLISECONDS),
+    (error: NsnetError) => error.code === 'EINVAL',
+  );
+}
