@@ -48,6 +48,8 @@ class FdBox {
   int Disown();
   // Jobs that must not overlap on this descriptor, in the order they were posted.
   const std::shared_ptr<TaskQueue>& Queue() const { return queue_; }
+  // For tasks of the queue: one has failed, and those behind it must not be carried out as if it had not.
+  bool halted = false;
 
  private:
   mutable std::mutex mutex_;

@@ -11,7 +11,7 @@ namespace nsnet {
 namespace {
 
 // Most jobs wait for the kernel's rtnl lock, or hold it; more threads would only queue there…
-constexpr int kThreads = 3;
+constexpr int kThreads = 4;
 // …unless all of these have been stuck for a while, which must not stop what needs no such lock.
 constexpr int kMaxThreads = 32;
 constexpr auto kStuckTime = std::chrono::milliseconds(20);
@@ -26,10 +26,10 @@ ThreadPool& Threads() {
   return *pool;
 }
 
-void ThreadPool::Post(Task task, Lane lane) {
+void ThreadPool::Post(Task task) {
   std::lock_guard<std::mutex> lock(mutex_);
-  lanes_[static_cast<int>(lane)].push_back(std::move(task));
-  if (idle_ >= static_cast<int>(Waiting()))
+  tasks_.push_back(std::move(task));
+  if (idle_ >= static_cast<int>(tasks_.size()))
     wake_.notify_one();
   else if (threads_ < kThreads)
     Start(Main);
@@ -37,26 +37,14 @@ void ThreadPool::Post(Task task, Lane lane) {
     KeepWatch();
   if (threads_ > 0) return;
   // Not one thread could be started: the caller's does the work.
-  while (Waiting() > 0) {
-    bool of_queue;
-    Task first = Take(&of_queue);
+  while (!tasks_.empty()) {
+    Task first = std::move(tasks_.front());
+    tasks_.pop_front();
     mutex_.unlock();
     first();
     first = nullptr;
     mutex_.lock();
   }
-}
-
-// What is asked of netlink sockets does not wait behind all that was posted before: a hundred namespaces being made
-// would let none of them be wired. One thread at a time is enough for it, as the kernel's rtnl lock lets one in.
-Task ThreadPool::Take(bool* of_queue) {
-  auto& queues = lanes_[static_cast<int>(Lane::kQueues)];
-  auto& work = lanes_[static_cast<int>(Lane::kWork)];
-  *of_queue = !queues.empty() && (work.empty() || in_queues_ == 0);
-  auto& lane = *of_queue ? queues : work;
-  Task task = std::move(lane.front());
-  lane.pop_front();
-  return task;
 }
 
 // Called with the lock held.
@@ -85,10 +73,10 @@ void* ThreadPool::Watch(void* data) {
   pthread_setname_np(pthread_self(), "nsnet-watch");
   auto* pool = static_cast<ThreadPool*>(data);
   std::unique_lock<std::mutex> lock(pool->mutex_);
-  while (pool->Waiting() > 0 && pool->threads_ < kMaxThreads) {
+  while (!pool->tasks_.empty() && pool->threads_ < kMaxThreads) {
     const auto taken = pool->taken_;
     pool->progress_.wait_for(lock, kStuckTime);
-    if (taken == pool->taken_ && pool->Waiting() > 0 && pool->idle_ == 0) pool->Start(Main);
+    if (taken == pool->taken_ && !pool->tasks_.empty() && pool->idle_ == 0) pool->Start(Main);
   }
   pool->watched_ = false;
   return nullptr;
@@ -104,18 +92,16 @@ void ThreadPool::Work() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     idle_++;
-    const bool some = wake_.wait_for(lock, kIdleTime, [this] { return Waiting() > 0; });
+    const bool some = wake_.wait_for(lock, kIdleTime, [this] { return !tasks_.empty(); });
     idle_--;
     if (!some) break;
-    bool of_queue;
-    Task task = Take(&of_queue);
-    if (of_queue) in_queues_++;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
     taken_++;
     lock.unlock();
     task();
     task = nullptr;
     lock.lock();
-    if (of_queue) in_queues_--;
   }
   threads_--;
 }
@@ -127,7 +113,7 @@ void TaskQueue::Post(Task task) {
     if (running_) return;
     running_ = true;
   }
-  Threads().Post([self = shared_from_this()] { self->Drain(); }, ThreadPool::Lane::kQueues);
+  Threads().Post([self = shared_from_this()] { self->Drain(); });
 }
 
 size_t TaskQueue::Size() {

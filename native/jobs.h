@@ -20,8 +20,7 @@ using Finish = std::function<Napi::Value(Napi::Env)>;
 // Threads that exit when they were idle for a while: a program at rest has none of ours.
 class ThreadPool {
  public:
-  enum class Lane { kWork, kQueues };
-  void Post(Task task, Lane lane = Lane::kWork);
+  void Post(Task task);
 
  private:
   static void* Main(void* pool);
@@ -29,15 +28,11 @@ class ThreadPool {
   void Work();
   bool Start(void* (*main)(void*));
   void KeepWatch();
-  size_t Waiting() const { return lanes_[0].size() + lanes_[1].size(); }
-  // The next task, and whether it is one of a queue's.
-  Task Take(bool* of_queue);
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable progress_;  // never signalled: a wait that lets the lock go
-  std::deque<Task> lanes_[2];
-  int in_queues_ = 0;  // threads that work for a queue
+  std::deque<Task> tasks_;
   int threads_ = 0;
   int idle_ = 0;
   size_t taken_ = 0;  // tasks so far

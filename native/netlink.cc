@@ -2,8 +2,10 @@
 // sequence numbers and the three kinds of end (an ack, DONE, silence) are looked at.
 #include <errno.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <deque>
@@ -128,20 +130,27 @@ void Transact(int fd, const Bytes& requests, Exchange* exchange) {
   }
 }
 
-// transact(fd, requests) → [errno or 0, bytes carried out, answers]
+// transact(fd, requests, resume) → [errno or 0, bytes carried out, answers]. What was handed over behind a failure is
+// not carried out, -ECANCELED, until `resume` says that the failure is known: else it would go before what is sent again.
 Napi::Value TransactCall(const Napi::CallbackInfo& info) {
   auto box = UnwrapFd(info[0]);
   auto use = std::make_shared<FdUse>(box);
   auto requests = std::make_shared<Bytes>(BytesArgument(info, 1));
+  const bool resume = BoolArgument(info, 2);
   auto pending = Pending::New(info.Env());
   auto promise = pending->Promise();
-  box->Queue()->Post([use, requests, pending]() mutable {
+  box->Queue()->Post([use, box, requests, resume, pending]() mutable {
     auto exchange = std::make_shared<Exchange>();
-    if (*use)
+    if (resume) box->halted = false;
+    if (box->halted)
+      exchange->error = -ECANCELED;
+    else if (*use)
       Transact(use->Get(), *requests, exchange.get());
     else
       exchange->error = -EBADF;
+    if (exchange->error != 0) box->halted = true;
     use.reset();
+    box.reset();
     pending->Settle([exchange](Napi::Env env) -> Napi::Value {
       auto list = Napi::Array::New(env, 3);
       list.Set(0u, Napi::Number::New(env, exchange->error));
@@ -157,6 +166,15 @@ Napi::Value TransactCall(const Napi::CallbackInfo& info) {
 // event loop from telling it
 Napi::Value Transactions(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(UnwrapFd(info[0])->Queue()->Size()));
+}
+
+// linkName(fd, index) → the name of that link in the socket's namespace, or -errno. SIOCGIFNAME takes no rtnl lock.
+Napi::Value LinkName(const Napi::CallbackInfo& info) {
+  const FdUse fd = UseFd(info[0]);
+  ifreq link = {};
+  link.ifr_ifindex = IntArgument(info, 1);
+  if (ioctl(fd.Get(), SIOCGIFNAME, &link) != 0) return Napi::Number::New(info.Env(), -errno);
+  return Napi::String::New(info.Env(), link.ifr_name, strnlen(link.ifr_name, IFNAMSIZ));
 }
 
 // One dump on its way: the thread that reads it is ahead of the JavaScript that decodes it.
@@ -248,19 +266,24 @@ void RunDump(int fd, const Bytes& request, Dump* dump) {
   }
 }
 
-// dump(fd, request) → next(), which gives one chunk after another, then [errno or 0, interrupted]; a promise of them
+// dump(fd, request, resume) → next(), which gives one chunk after another, then [errno or 0, interrupted]; a promise of them
 // where the kernel is not that far
 Napi::Value DumpCall(const Napi::CallbackInfo& info) {
   auto box = UnwrapFd(info[0]);
   auto use = std::make_shared<FdUse>(box);
   auto request = std::make_shared<Bytes>(BytesArgument(info, 1));
+  const bool resume = BoolArgument(info, 2);
   auto dump = std::make_shared<Dump>();
-  box->Queue()->Post([use, request, dump]() mutable {
-    if (*use)
+  box->Queue()->Post([use, box, request, resume, dump]() mutable {
+    if (resume) box->halted = false;
+    if (box->halted)
+      dump->End(-ECANCELED, false);
+    else if (*use)
       RunDump(use->Get(), *request, dump.get());
     else
       dump->End(-EBADF, false);
     use.reset();
+    box.reset();
   });
   return Napi::Function::New(info.Env(),
                              [dump](const Napi::CallbackInfo& next) -> Napi::Value { return dump->Next(next.Env()); });
@@ -272,6 +295,7 @@ void InitNetlink(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "transact", TransactCall);
   Export(env, exports, "dump", DumpCall);
   Export(env, exports, "transactions", Transactions);
+  Export(env, exports, "linkName", LinkName);
 }
 
 }  // namespace nsnet

@@ -2,13 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NLM_F } from '../netlink/constants.js';
 import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
-import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
+import { link as codec, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, NsnetError, withDetails } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
 import { Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
 import { someDying } from './dying.js';
 import { attributesOf, type End, subjectOf } from './end.js';
 import { altNamesRequest, deleteLinkRequest, explainLink } from './requests.js';
+import type { LinkOptions } from './types.js';
 
 /** How long a name may be taken by a link whose far end's namespace is being torn down; that takes some 50 ms. */
 const DYING_MILLISECONDS = 5000;
@@ -45,6 +46,7 @@ export async function makeLink<T>(
   const ends = far ? [near, far] : [near];
   const until = performance.now() + DYING_MILLISECONDS;
   for (;;) {
+    for (const end of ends) delete end.message;
     const made = create(near, linkinfo, ends);
     try {
       return await finish(near, far, made, build);
@@ -65,12 +67,12 @@ const failed = (work: Promise<unknown>): Promise<boolean> =>
     () => true,
   );
 
-/** RTM_NEWLINK. A far end cannot be up before the near end is there (ENOTCONN), nor the near end of use before it. */
+/** RTM_NEWLINK. It makes the far end too, which cannot be up before the near end is there (ENOTCONN). */
 function create(near: End, linkinfo: object, ends: End[]): Promise<void> {
   const { inner, options } = near;
   const { master, up, signal } = options;
   const devices = Devices.of(inner);
-  const flags = up && ends.length === 1 ? IFF.UP : 0;
+  const flags = up ? IFF.UP : 0;
   // Not with the signal: once it is sent, whether the link was made must be known before it may be unmade.
   return inner.route.run({
     name: 'RTM_NEWLINK',
@@ -105,15 +107,8 @@ async function finish<T>(
   made: Promise<void>,
   build: () => Promise<T>,
 ): Promise<T> {
-  // In the same send as what makes it: if that fails so does the look, and says nothing of its own.
-  const found = find(near);
-  const there = Promise.all([made, found]);
-  const work: Promise<unknown>[] = [made, found, ...change(near, there, there, far !== undefined)];
-  if (far) {
-    const farFound = find(far, after(made));
-    work.push(farFound, ...change(far, made, farFound, true));
-  }
-  const results = await Promise.allSettled(work);
+  const work = far ? finishCable(near, far, made) : finishAlone(near);
+  const results = await Promise.allSettled([made, ...work]);
   const refused = results.find((result) => result.status === 'rejected');
   if (results[0]?.status === 'rejected') throw results[0].reason;
   const { signal } = near.options;
@@ -123,16 +118,49 @@ async function finish<T>(
     if (signal?.aborted) throw abortError(signal);
     return built;
   } catch (error) {
-    throw await undoing(near, error);
+    throw await undoing(near, far, error);
   }
 }
 
+function finishAlone(end: End): Promise<unknown>[] {
+  // In the same send as what makes it: if that fails so does the look, and says nothing of its own.
+  const found = find(end);
+  const known = after(found);
+  const { alias, altNames } = end.options;
+  const work = [found, ...change(end, { alias }, known), ...add(end, known, () => indexOf(end))];
+  return alias !== undefined || altNames?.length ? [...work, find(end, known)] : work;
+}
+
+/**
+ * The far end first: it tells the near end's index too, and a look at an end that is up while the other is not costs
+ * a grace period of the kernel's (linkwatch_sync_dev deactivates it).
+ */
+function finishCable(near: End, far: End, made: Promise<void>): Promise<unknown>[] {
+  const exists = after(made);
+  const { alias, master, up, altNames } = far.options;
+  const changed = change(far, { alias, master, up }, exists);
+  const farFound = find(far, exists);
+  const known = after(farFound);
+  const farAdded = add(far, known, () => indexOf(far));
+  if (altNames?.length) farAdded.push(find(far, known));
+  const nearChanged = change(near, { alias: near.options.alias }, known);
+  const nearAdded = add(near, known, () => indexOf(near, far));
+  return [...changed, farFound, ...farAdded, ...nearChanged, ...nearAdded, find(near, known)];
+}
+
+/** Its index, where the end itself was looked at or the other end of its cable. */
+function indexOf(end: End, other?: End): number | undefined {
+  return end.message?.index ?? other?.message?.attributes.link;
+}
+
 /** Removes what was made; what that cannot do is told with the error. */
-async function undoing(end: End, error: unknown): Promise<unknown> {
-  const { inner, message } = end;
-  const removed = message
-    ? inner.route.run(deleteLinkRequest(inner, message.index, subjectOf(end)))
-    : unmakeByName(end);
+async function undoing(end: End, other: End | undefined, error: unknown): Promise<unknown> {
+  const { inner } = end;
+  const index = indexOf(end, other);
+  const removed =
+    index === undefined
+      ? unmakeByName(end)
+      : inner.route.run(deleteLinkRequest(inner, index, subjectOf(end)));
   const notUndone = await removed.then(
     () => undefined,
     (failure: NsnetError) => (failure.code === 'ENODEV' ? undefined : failure),
@@ -143,70 +171,55 @@ async function undoing(end: End, error: unknown): Promise<unknown> {
     : Object.assign(error as Error, { notUndone: [notUndone] });
 }
 
-/**
- * What a link cannot be made with: alias, alternative names, addresses; of a cable also the state of its ends, and the
- * far end's master. `ready`: it is there; `seen`: and its index is known.
- */
+/** By name, so that it can travel together with the look that finds the index. Nothing to change, no request. */
 function change(
   end: End,
-  ready: Promise<unknown>,
-  seen: Promise<unknown>,
-  ofCable: boolean,
+  { alias, master, up }: Pick<LinkOptions, 'alias' | 'master' | 'up'>,
+  ready: () => Promise<void> | undefined,
 ): Promise<unknown>[] {
-  const { inner, options } = end;
-  const { alias, altNames = [], addresses = [], master, up, signal } = options;
-  const near = ready === seen;
-  const work: Promise<unknown>[] = [];
-  // The look before it comes up (`seen`) spares a grace period of the kernel's: a link that is up without a carrier
-  // when it is first looked at is deactivated (linkwatch_sync_dev).
-  const changes = alias !== undefined || (ofCable && up) || (!near && master != null);
-  const exists = after(ready);
-  if (changes) work.push(inner.route.run(changeRequest(end, exists, near, ofCable)));
-  const known = after(seen);
-  const index = () => (end.message as LinkMessage).index;
-  const subject = subjectOf(end);
-  for (const address of addresses) {
-    const spec = typeof address === 'string' ? { address } : address;
-    work.push(inner.route.run({ ...addressRequest('add', index, spec, subject), prepare: known, signal }));
-  }
-  if (altNames.length > 0) {
-    const request = altNamesRequest('add', inner, index, altNames, subject);
-    work.push(inner.route.run({ ...request, prepare: known, signal }));
-  }
-  if (changes || altNames.length > 0) work.push(find(end, exists));
-  return work;
-}
-
-/** By name, so that of a far end it can travel together with the look that finds the index. */
-function changeRequest(
-  end: End,
-  exists: () => Promise<void> | undefined,
-  near: boolean,
-  ofCable: boolean,
-): Request<LinkRequest> {
+  if (alias === undefined && master == null && !up) return [];
   const { inner, name, options } = end;
-  const { alias, master, up, signal } = options;
   const devices = Devices.of(inner);
-  const flags = up && ofCable ? IFF.UP : 0;
-  return {
+  const flags = up ? IFF.UP : 0;
+  const request: Request<LinkRequest> = {
     name: 'RTM_SETLINK',
     type: RTM.SETLINK,
     flags: 0,
     codec,
-    prepare: (ask) => exists() ?? (near ? undefined : devices.prepare(master, ask)),
+    prepare: (ask) => ready() ?? devices.prepare(master, ask),
     body: () => ({
       flags,
       change: flags,
       attributes: {
         ifname: name,
         ...(alias !== undefined && { ifalias: alias }),
-        ...(!near && master != null && { master: devices.index(master) }),
+        ...(master != null && { master: devices.index(master) }),
       },
     }),
     subject: subjectOf(end),
     explain: explainLink,
-    signal,
+    signal: options.signal,
   };
+  return [inner.route.run(request)];
+}
+
+/** Its addresses and alternative names, once its index is known. */
+function add(
+  end: End,
+  known: () => Promise<void> | undefined,
+  index: () => number | undefined,
+): Promise<unknown>[] {
+  const { inner, options } = end;
+  const { addresses = [], altNames = [], signal } = options;
+  const subject = subjectOf(end);
+  const number = index as () => number;
+  const work: Promise<unknown>[] = addresses.map((address) => {
+    const spec = typeof address === 'string' ? { address } : address;
+    return inner.route.run({ ...addressRequest('add', number, spec, subject), prepare: known, signal });
+  });
+  if (altNames.length === 0) return work;
+  const request = altNamesRequest('add', inner, number, altNames, subject);
+  return [...work, inner.route.run({ ...request, prepare: known, signal })];
 }
 
 /** Of a link that this object has just made, but could not read. */

@@ -4,28 +4,41 @@ import type { Answer, Request } from '../netlink/request.js';
 import { RTEXT_FILTER, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
 import { closedError, type NsnetError, systemError, withDetails } from '../syscalls/errors.js';
+import { native } from '../syscalls/native.js';
 import { checkInteger, checkString, invalidType, invalidValue } from '../syscalls/validate.js';
 import { isLink } from './brand.js';
 import type { LinkRef } from './types.js';
 
+/** A name that was looked up, and when it was last known to mean that index. */
+interface Known {
+  index: number;
+  at: number;
+}
+
 /**
- * How long a name is taken to mean the index it meant, in milliseconds: long enough for a burst of requests that name
- * the same device. What this thread renames is noticed at once; what others rename, so much later at the most.
+ * How long a name is taken on trust, in milliseconds. After that the kernel is asked whether the index still has it, by
+ * a call that waits for nothing; if not, or if it was an alternative name, the name is looked up again.
  */
-const FRESH = 10;
+const FRESH = 5;
+/** How long names are remembered, in milliseconds: namespaces come and go. */
+const REMEMBERED = 1000;
 
 /** Indexes by name, of each namespace by its id: two objects of one namespace must not disagree. */
-const known = new Map<number, Map<string, number>>();
+const known = new Map<number, Map<string, Known>>();
 
-function namesOf(id: number): Map<string, number> {
+function namesOf(id: number): Map<string, Known> {
   let names = known.get(id);
   if (!names) {
     names = new Map();
     known.set(id, names);
-    // A namespace that is gone must not be remembered for ever, nor may this keep the event loop alive.
-    setTimeout(() => known.delete(id), FRESH).unref();
+    setTimeout(() => known.delete(id), REMEMBERED).unref();
   }
   return names;
+}
+
+/** What is known without asking: lo of a new namespace, a link that was just made. */
+export function rememberName({ id }: Internals, name: string, index: number): void {
+  namesOf(id).set(name, { index, at: performance.now() });
 }
 
 type Ask = Parameters<NonNullable<Request['prepare']>>[0];
@@ -94,20 +107,30 @@ export class Devices {
   index(ref: LinkRef): number {
     if (typeof ref === 'number') return ref;
     if (typeof ref !== 'string') return ref.index;
-    const index = this.#prepared.get(ref);
+    const index = this.#prepared.get(ref)?.index;
     if (index === undefined) throw noSuchLink(ref, this.#inner);
     return index;
   }
 
   /** Names that the request whose turn it is was prepared with: they hold until its body is made. */
-  #prepared: Map<string, number> = new Map();
+  #prepared: Map<string, Known> = new Map();
 
   /** For Request.prepare: asks for the name if it is not known, or not known any more. */
   prepare(ref: LinkRef | undefined | null, ask: Ask): Promise<void> | undefined {
     if (typeof ref !== 'string') return undefined;
     const names = namesOf(this.#inner.id);
     this.#prepared = names;
-    return names.has(ref) ? undefined : this.#learn(ref, ask);
+    const found = names.get(ref);
+    return found && this.#holds(ref, found) ? undefined : this.#learn(ref, ask);
+  }
+
+  #holds(name: string, found: Known): boolean {
+    const now = performance.now();
+    if (now - found.at < FRESH) return true;
+    const socket = this.#inner.route.socket;
+    if (!socket || native().linkName(socket.native, found.index) !== name) return false;
+    found.at = now;
+    return true;
   }
 
   /** The same for several. */
@@ -120,7 +143,7 @@ export class Devices {
     const answers = await ask(getLinkRequest(name, this.#inner.subject)).catch((error: NsnetError) => {
       throw error.code === 'ENODEV' ? withDetails(error, { hint: 'There is no link of that name' }) : error;
     });
-    namesOf(this.#inner.id).set(name, linkAnswer(answers).index);
+    rememberName(this.#inner, name, linkAnswer(answers).index);
   }
 }
 

@@ -35,14 +35,12 @@ export class Veth extends Link<'veth'> {
     const together = a.inner.id === b.inner.id;
     if (together && a.name === b.name)
       throw invalidValue('otherEnd.name', 'another name than the first end has', b.name);
-    // The request that makes the cable can make its near end a port, too; many of a bridge's then go in one send.
-    const [near, far] = false ? [b, a] : [a, b];
-    const place = together ? {} : { netNsFd: far.inner.fd.number };
-    const peer = { attributes: { ...attributesOf(far), ...place } };
+    const place = together ? {} : { netNsFd: b.inner.fd.number };
+    const peer = { attributes: { ...attributesOf(b), ...place } };
     const work = makeLink(
-      near,
+      a,
       { kind: 'veth', data: { peer } },
-      far,
+      b,
       async () => new VethPair(await objectFor(a), await objectFor(b)),
     );
     return a.inner.during(b.inner.during(work));

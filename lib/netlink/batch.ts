@@ -8,9 +8,11 @@ import { type Answer, bodyOf, type Request, subjectOf } from './request.js';
 
 /** Requests that wait for one ack: one send's. The kernel keeps some 240 acks of a send that nobody reads. */
 const ACK_EVERY = 64;
-/** Requests that make one trip off the event loop. */
+/** Requests that make one trip off the event loop, at most. */
 export const BATCH_REQUESTS = 256;
 const BATCH_BYTES = 128 * 1024;
+/** Handed over behind a batch that failed, and not carried out. */
+export const ECANCELED = -125;
 
 /** A request on its way. */
 export interface Pending {
@@ -21,6 +23,8 @@ export interface Pending {
   settled: boolean;
   /** Resolves with nothing. */
   readonly quiet: boolean;
+  /** Asked for another request's sake, ahead of the queue. */
+  readonly ask?: boolean;
 }
 
 const NO_ANSWERS: Answer[] = [];
@@ -33,17 +37,19 @@ export class Batch {
   #lastFlags = 0;
   readonly #ends: number[] = [];
   readonly #sequence: number;
+  readonly #limit: number;
 
-  constructor(buffer: Bytes, sequence: number) {
+  constructor(buffer: Bytes, sequence: number, limit = BATCH_REQUESTS) {
     this.#bytes = buffer;
     this.#sequence = sequence;
+    this.#limit = limit;
   }
 
   /** Room for one batch at a time: it is encoded and handed over, which copies it, without anything between. */
   static readonly shared = Bytes.alloc(BATCH_BYTES);
 
   get full(): boolean {
-    return this.pending.length >= BATCH_REQUESTS;
+    return this.pending.length >= this.#limit;
   }
 
   /** Encodes a request behind the others; false if there is no room left. Throws what its codec throws. */
@@ -102,7 +108,9 @@ export class Batch {
       }
     }
     let unsent = this.pending.length;
-    if (errno !== 0) {
+    if (errno === ECANCELED) {
+      unsent = 0;
+    } else if (errno !== 0) {
       const failed = this.#ends.findIndex((end) => end > carried);
       unsent = Math.min(unsent, failed + ACK_EVERY - (failed % ACK_EVERY));
     }

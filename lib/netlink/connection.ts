@@ -1,13 +1,17 @@
 import { abortError, closedError, NsnetError, systemError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
-import { BATCH_REQUESTS, Batch, type Pending } from './batch.js';
+import { BATCH_REQUESTS, Batch, ECANCELED, type Pending } from './batch.js';
 import { Bytes } from './bytes.js';
 import { NLM_F } from './constants.js';
 import { encodeMessage } from './frames.js';
 import { Reading } from './reading.js';
 import { type Answer, bodyOf, type Request, subjectOf } from './request.js';
 
+/** Batches handed over at a time… */
+const DEPTH = 4;
+/** …each of so many requests at least, where others are under way. */
+const LEAST_REQUESTS = 32;
 /** A table that changes while it is read is read again, for at most this long… */
 const DUMP_RETRY_MILLISECONDS = 500;
 /** …but at least so often. */
@@ -42,6 +46,12 @@ export class Connection {
   #preparing = false;
   #closed = false;
   #idle: (() => void)[] = [];
+  /** Batches at the kernel or on their way. */
+  #sent = 0;
+  /** What a failure of the transport left unsent; nothing goes until all that was handed over has come back. */
+  #unsent: Pending[] | undefined;
+  #resume = false;
+  #resumed: (() => void)[] = [];
   readonly #signals = new Map<AbortSignal, Set<Item>>();
   readonly #forget = new WeakMap<Set<Item>, () => void>();
 
@@ -84,6 +94,11 @@ export class Connection {
     return new Promise((resolve, reject) => {
       this.#enqueue(request, { request, decode, resolve, reject, settled: false, dump: true });
     });
+  }
+
+  /** Its socket, once there is one. */
+  get socket(): Fd | undefined {
+    return this.#fd;
   }
 
   /** Resolves when what was issued has settled, and the socket is closed. */
@@ -173,11 +188,12 @@ export class Connection {
     this.#rest();
   }
 
-  /** One batch at the kernel, and a full one waiting behind it so that the kernel need not wait for us. */
+  /** Some batches wait at the kernel's door so that it need not wait for us; what is less than one waits here. */
   #mayStart(): boolean {
+    if (this.#unsent) return false;
     if (this.#underWay === 0) return true;
     const before = native().transactions((this.#fd as Fd).native);
-    return before === 0 || (before === 1 && this.#waiting >= BATCH_REQUESTS);
+    return before === 0 || (before < DEPTH && this.#waiting >= LEAST_REQUESTS);
   }
 
   #connect(): void {
@@ -210,7 +226,10 @@ export class Connection {
 
   /** Sends what stands at the head of the queue; false if it must wait for something to be prepared. */
   #sendBatch(fd: Fd): boolean {
-    const batch = new Batch(Batch.shared, this.#sequence);
+    // Few are shared out among batches, so that the first are settled while the kernel is at work on the last.
+    const few = Math.max(LEAST_REQUESTS, Math.ceil(this.#waiting / DEPTH));
+    const limit = this.#waiting < BATCH_REQUESTS ? few : BATCH_REQUESTS;
+    const batch = new Batch(Batch.shared, this.#sequence, limit);
     let prepared: Promise<void> | undefined;
     // A moment later, so that it goes behind the batch that is being made.
     const ask = (request: Request) => Promise.resolve().then(() => this.#ask(fd, request));
@@ -247,31 +266,48 @@ export class Connection {
     if (batch.pending.length === 0) return;
     this.#sequence = (this.#sequence + batch.pending.length) >>> 0;
     this.#underWay++;
+    this.#sent++;
+    const resume = this.#resume;
+    this.#resume = false;
     native()
-      .transact(fd.native, batch.finish())
+      .transact(fd.native, batch.finish(), resume)
       .then(([errno, carried, answers]) => {
         this.#underWay--;
-        let unsent: Pending[] = [];
+        this.#sent--;
         try {
-          unsent = batch.settle(errno, carried, answers);
+          const unsent = batch.settle(errno, carried, answers);
+          if (errno !== 0) this.#unsent = [...(this.#unsent ?? []), ...unsent];
         } catch (error) {
           for (const pending of batch.pending) reject(pending, error);
         }
-        if (unsent.length > 0) {
-          this.#queue = [...unsent, ...this.#queue.slice(this.#head)];
-          this.#head = 0;
-        }
+        if (this.#unsent && this.#sent === 0) this.#sendAgain(fd, this.#unsent);
         this.#pump();
       });
+  }
+
+  /** After a failure of the transport, when all that was handed over has come back. */
+  #sendAgain(fd: Fd, unsent: Pending[]): void {
+    this.#unsent = undefined;
+    this.#resume = true;
+    this.#queue = [...unsent.filter(({ ask }) => !ask), ...this.#queue.slice(this.#head)];
+    this.#head = 0;
+    // The queue may wait for these.
+    const asked = unsent.filter(({ ask }) => ask);
+    for (const pending of asked) this.#sendOne(fd, pending);
+    for (const resolve of this.#resumed.splice(0)) resolve();
   }
 
   /** A request ahead of the queue: the socket's own order puts it behind what is under way. */
   #ask(fd: Fd, request: Request): Promise<Answer[]> {
     return new Promise((resolve, reject) => {
-      const batch = new Batch(Bytes.alloc(256), this.#sequence);
-      batch.add({ request, resolve, reject, settled: false, quiet: false });
-      this.#send(fd, batch);
+      this.#sendOne(fd, { request, resolve, reject, settled: false, quiet: false, ask: true });
     });
+  }
+
+  #sendOne(fd: Fd, pending: Pending): void {
+    const batch = new Batch(Bytes.alloc(256), this.#sequence);
+    batch.add(pending);
+    this.#send(fd, batch);
   }
 
   async #dump(fd: Fd, job: DumpJob): Promise<void> {
@@ -298,9 +334,15 @@ export class Connection {
       this.#sequence = (seq + 1) >>> 0;
       const header = { type, flags: flags | NLM_F.REQUEST | NLM_F.DUMP, seq, port: 0 };
       const reading = new Reading(job.request, seq, job.decode);
-      const [errno, interrupted] = await reading.all(
-        native().dump(fd.native, encodeMessage(header, codec, value)),
-      );
+      const resume = this.#resume;
+      this.#resume = false;
+      const message = encodeMessage(header, codec, value);
+      const [errno, interrupted] = await reading.all(native().dump(fd.native, message, resume));
+      if (errno === ECANCELED) {
+        if (this.#unsent) await new Promise<void>((resolve) => this.#resumed.push(resolve));
+        tries--;
+        continue;
+      }
       // ENOBUFS: the kernel could not queue its answer. Nothing was changed, so it is asked again.
       if (errno !== 0 && errno !== -105) throw systemError(errno, name, { subject });
       if (errno === 0 && !interrupted) return reading.table();

@@ -1,4 +1,5 @@
 import type { Call } from '../handles/listing.js';
+import { rememberName } from '../links/devices.js';
 import { privileged } from '../namespaces/credentials.js';
 import { listNamespaces } from '../namespaces/list.js';
 import { checkNetnsName, label, nameOf, pathOf, pin, pinnedNames, unpin } from '../namespaces/names.js';
@@ -21,6 +22,9 @@ import { checkNetnsOptions, makeNetns, type NetnsOptions } from './create.js';
 import { Links } from './links.js';
 import { Routes } from './routes.js';
 import { readSysctl, writeSysctl } from './sysctl.js';
+
+/** The kernel gives it to the first link of a namespace (net_init of drivers/net/loopback.c). */
+const LOOPBACK_IFINDEX = 1;
 
 declare module '../namespaces/network.js' {
   interface Registered {
@@ -78,6 +82,7 @@ export class Netns extends NetworkNamespace {
     const { namespace, route, name, path } = await makeNetns(checked);
     const subject = name === undefined ? 'an unnamed netns' : `netns '${name}'`;
     const netns = new Netns({ handle: namespace, owned: true, name, path, route, subject });
+    rememberName(internals(netns), 'lo', LOOPBACK_IFINDEX);
     try {
       if (signal?.aborted) throw abortError(signal);
       return netns;

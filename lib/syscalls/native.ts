@@ -93,10 +93,12 @@ export interface Native {
   transact(
     fd: NativeFd,
     requests: Uint8Array,
+    resume: boolean,
   ): Promise<[errno: number, carried: number, answers: Uint8Array]>;
-  dump(fd: NativeFd, request: Uint8Array): NextChunk;
+  dump(fd: NativeFd, request: Uint8Array, resume: boolean): NextChunk;
 
   transactions(fd: NativeFd): number;
+  linkName(fd: NativeFd, index: number): string | number;
 
   watch(fd: NativeFd, callback: () => void): NativeWatch | number;
   watchArm(watch: NativeWatch): number;
