@@ -46,7 +46,8 @@ function dump(result) {
   });
 }
 
-// Time in which other programs had the processors is nobody's fault: heldMax leaves it out.
+// Time in which other programs had the processors and V8's pauses are no lock's and no transport's: heldMax leaves
+// them out.
 function loop(result) {
   return result.rows.slice(1).map((row) => {
     const held = row.phases.heldMax?.median;

@@ -1,6 +1,6 @@
 // Two ways to see how long the event loop stands still; each start gives a stop() with figures in nanoseconds.
 import { closeSync, openSync, readSync } from 'node:fs';
-import { createHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { createHistogram, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 
 const RESOLUTION = 1; // ms
 
@@ -28,23 +28,43 @@ function openWaitClock() {
   };
 }
 
+/** Collects the garbage collector's pauses; takeFrom() gives how much of a stretch of time they took. */
+function watchGarbage() {
+  const pauses = [];
+  const note = (entries) => {
+    for (const { startTime, duration } of entries)
+      pauses.push({ start: startTime, end: startTime + duration });
+  };
+  const observer = new PerformanceObserver((list) => note(list.getEntries()));
+  observer.observe({ entryTypes: ['gc'] });
+  const overlap = (pause, start, end) => Math.max(0, Math.min(pause.end, end) - Math.max(pause.start, start));
+  return {
+    takenFrom: (start, end) => pauses.reduce((sum, pause) => sum + overlap(pause, start, end), 0),
+    close() {
+      note(observer.takeRecords());
+      observer.disconnect();
+    },
+  };
+}
+
 /**
  * The time from one round of the loop to the next while the loop never waits: p99 and max as the clock shows it,
- * heldMax without the time in which other programs had the processors. heldMax is what locks, system calls, the
- * library and the garbage collector are answerable for.
+ * runMax without the time in which other programs had the processors, heldMax without the garbage collector's pauses,
+ * too: what locks, system calls and the library are answerable for.
  */
 export function gapProbe() {
   const histogram = createHistogram();
   const clock = openWaitClock();
-  let heldMax = 0;
-  let last = process.hrtime.bigint();
+  const garbage = watchGarbage();
+  const long = [];
+  let last = performance.now();
   let waited = clock.read();
   let immediate = setImmediate(function round() {
-    const time = process.hrtime.bigint();
+    const time = performance.now();
     const waitedNow = clock.read();
-    const gap = Number(time - last);
-    histogram.record(Math.max(1, gap));
-    heldMax = Math.max(heldMax, gap - (waitedNow - waited));
+    const gap = time - last;
+    histogram.record(Math.max(1, Math.round(gap * 1e6)));
+    if (gap > 1) long.push({ start: last, end: time, ran: gap - (waitedNow - waited) / 1e6 });
     last = time;
     waited = waitedNow;
     immediate = setImmediate(round);
@@ -52,6 +72,13 @@ export function gapProbe() {
   return () => {
     clearImmediate(immediate);
     clock.close();
-    return { p99: histogram.percentile(99), max: histogram.max, heldMax };
+    garbage.close();
+    const most = (values) => 1e6 * Math.max(0, ...values);
+    return {
+      p99: histogram.percentile(99),
+      max: histogram.max,
+      runMax: most(long.map(({ ran }) => ran)),
+      heldMax: most(long.map(({ start, end, ran }) => ran - garbage.takenFrom(start, end))),
+    };
   };
 }

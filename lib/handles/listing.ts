@@ -1,3 +1,5 @@
+import { abortError } from '../syscalls/errors.js';
+
 /** What takes an AbortSignal. An aborted call rejects with an AbortError. */
 export interface Call {
   signal?: AbortSignal;
@@ -10,12 +12,18 @@ export interface Call {
 export class Listing<T> implements PromiseLike<T[]>, AsyncIterable<T> {
   #read: (() => Promise<T[]>) | undefined;
   readonly #around: (work: Promise<T[]>) => Promise<T[]>;
+  readonly #signal: AbortSignal | undefined;
   #all: Promise<T[]> | undefined;
 
   /** `around` is told of the reading. */
-  constructor(read: () => Promise<T[]>, around: (work: Promise<T[]>) => Promise<T[]> = (work) => work) {
+  constructor(
+    read: () => Promise<T[]>,
+    around: (work: Promise<T[]>) => Promise<T[]> = (work) => work,
+    signal?: AbortSignal,
+  ) {
     this.#read = read;
     this.#around = around;
+    this.#signal = signal;
   }
 
   // biome-ignore lint/suspicious/noThenProperty: a listing is awaited
@@ -28,7 +36,10 @@ export class Listing<T> implements PromiseLike<T[]>, AsyncIterable<T> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    yield* await this.#start();
+    for (const element of await this.#start()) {
+      if (this.#signal?.aborted) throw abortError(this.#signal);
+      yield element;
+    }
   }
 
   async #start(): Promise<T[]> {

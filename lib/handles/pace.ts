@@ -17,3 +17,36 @@ export class Pace {
     this.#until = performance.now() + SLICE;
   }
 }
+
+/** Does what comes in bursts, in order: some milliseconds of it in one turn of the event loop, the rest in the next. */
+export class Landing {
+  #waiting: (() => void)[] = [];
+  #until = 0;
+  #turning = false;
+
+  do(work: () => void): void {
+    if (this.#waiting.length > 0 || (this.#turning && performance.now() >= this.#until)) {
+      this.#waiting.push(work);
+      return;
+    }
+    this.#begin();
+    work();
+  }
+
+  #begin(): void {
+    if (this.#turning) return;
+    this.#turning = true;
+    this.#until = performance.now() + SLICE;
+    setImmediate(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#turning = false;
+    if (this.#waiting.length === 0) return;
+    this.#begin();
+    const waiting = this.#waiting;
+    let next = 0;
+    while (next < waiting.length && performance.now() < this.#until) (waiting[next++] as () => void)();
+    this.#waiting = waiting.slice(next);
+  }
+}

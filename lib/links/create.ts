@@ -3,7 +3,7 @@ import { NLM_F } from '../netlink/constants.js';
 import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkRequest } from '../rtnetlink/link.js';
-import { abortError, NsnetError, withDetails } from '../syscalls/errors.js';
+import { abortError, NsnetError, withNotUndone } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
 import { Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
 import { someDying } from './dying.js';
@@ -107,7 +107,7 @@ async function finish<T>(
   made: Promise<void>,
   build: () => Promise<T>,
 ): Promise<T> {
-  const work = far ? finishCable(near, far, made) : finishAlone(near);
+  const work = far ? finishCable(near, far, made) : finishAlone(near, made);
   const results = await Promise.allSettled([made, ...work]);
   const refused = results.find((result) => result.status === 'rejected');
   if (results[0]?.status === 'rejected') throw results[0].reason;
@@ -122,10 +122,10 @@ async function finish<T>(
   }
 }
 
-function finishAlone(end: End): Promise<unknown>[] {
-  // In the same send as what makes it: if that fails so does the look, and says nothing of its own.
+function finishAlone(end: End, made: Promise<void>): Promise<unknown>[] {
+  // In the same send as what makes it. If the name was taken, what is found is another's link, to be left alone.
   const found = find(end);
-  const known = after(found);
+  const known = after(Promise.all([made, found]));
   const { alias, altNames } = end.options;
   const work = [found, ...change(end, { alias }, known), ...add(end, known, () => indexOf(end))];
   return alias !== undefined || altNames?.length ? [...work, find(end, known)] : work;
@@ -165,10 +165,7 @@ async function undoing(end: End, other: End | undefined, error: unknown): Promis
     () => undefined,
     (failure: NsnetError) => (failure.code === 'ENODEV' ? undefined : failure),
   );
-  if (!notUndone) return error;
-  return error instanceof NsnetError
-    ? withDetails(error, { notUndone: [notUndone] })
-    : Object.assign(error as Error, { notUndone: [notUndone] });
+  return notUndone ? withNotUndone(error, notUndone) : error;
 }
 
 /** By name, so that it can travel together with the look that finds the index. Nothing to change, no request. */

@@ -5,7 +5,7 @@ import { parseMac } from '../netlink/addresses.js';
 import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
-import { abortError, closedError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
+import { abortError, closedError, type NsnetError, systemError, withNotUndone } from '../syscalls/errors.js';
 import { checkBoolean, checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import { type AddressSpec, addressRequest } from './addresses.js';
 import { brandLink } from './brand.js';
@@ -209,8 +209,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
       if (from.up) await this.up();
       return error;
     } catch (undoing) {
-      if (!(error instanceof NsnetError)) return error;
-      return withDetails(error, { notUndone: [undoing as Error] });
+      return withNotUndone(error, undoing);
     }
   }
 

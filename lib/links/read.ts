@@ -62,24 +62,44 @@ export function altNamesByIndex(
   return (index) => (index === undefined ? undefined : names.get(index));
 }
 
+/** The names of all links, for what is read at the same time: all is issued at once. */
+export function readNames(inner: Internals, signal?: AbortSignal) {
+  const names = {
+    nameOf: namesByIndex([]),
+    altNamesOf: altNamesByIndex([]),
+    ready: dumpLinks(inner, signal).then((messages) => {
+      names.nameOf = namesByIndex(messages);
+      names.altNamesOf = altNamesByIndex(messages);
+      return messages;
+    }),
+  };
+  return names;
+}
+
 /** The links of a namespace as objects. */
 export function listLinks(netns: AnyNetns, filter: LinkFilter = {}): Listing<Link> {
   const inner = openInternals(netns);
   checkLinkFilter(filter, inner);
-  return new Listing(async () => {
-    const messages = await dumpLinks(inner, filter.signal);
-    const nameOf = namesByIndex(messages);
-    const master = masterOf(messages, filter.master);
-    const wanted = messages.filter(({ attributes }) => master === undefined || attributes.master === master);
-    const found: Link[] = [];
-    for (const message of wanted) {
-      const info = infoOf(message, nameOf);
-      if (filter.kind !== undefined && info.kind !== filter.kind) continue;
-      if (filter.up !== undefined && info.up !== filter.up) continue;
-      found.push(linkObject(netns, info));
-    }
-    return found;
-  }, inner.during);
+  return new Listing(
+    async () => {
+      const messages = await dumpLinks(inner, filter.signal);
+      const nameOf = namesByIndex(messages);
+      const master = masterOf(messages, filter.master);
+      const wanted = messages.filter(
+        ({ attributes }) => master === undefined || attributes.master === master,
+      );
+      const found: Link[] = [];
+      for (const message of wanted) {
+        const info = infoOf(message, nameOf);
+        if (filter.kind !== undefined && info.kind !== filter.kind) continue;
+        if (filter.up !== undefined && info.up !== filter.up) continue;
+        found.push(linkObject(netns, info));
+      }
+      return found;
+    },
+    inner.during,
+    filter.signal,
+  );
 }
 
 function masterOf(messages: LinkMessage[], ref: LinkRef | undefined): number | undefined {

@@ -1,3 +1,4 @@
+import { Landing } from '../handles/pace.js';
 import { abortError, closedError, NsnetError, systemError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
@@ -22,10 +23,15 @@ interface DumpJob {
   request: Request;
   /** What to keep of a message. */
   decode(answer: Answer): unknown;
+  /** Before this nothing is decoded. */
+  ready: Promise<unknown> | undefined;
   resolve(table: unknown[]): void;
   reject(error: unknown): void;
   settled: boolean;
 }
+
+/** What the kernel has done while it held its lock against others comes back all at once. */
+const landing = new Landing();
 
 type Item = Pending | DumpJob;
 
@@ -86,13 +92,21 @@ export class Connection {
 
   /**
    * Reads a whole table, in the order of the kernel. NLM_F_DUMP is added; a dump that was interrupted is begun again.
-   * `decode` is called while the kernel still writes; what it gives is kept, but for undefined.
+   * `decode` is called while the kernel still writes, but not before `ready`; what it gives is kept, but for undefined.
    */
   dump(request: Request): Promise<Answer[]>;
-  dump<T>(request: Request, decode: (answer: Answer) => T | undefined): Promise<T[]>;
-  dump(request: Request, decode: (answer: Answer) => unknown = (answer) => answer): Promise<unknown[]> {
+  dump<T>(
+    request: Request,
+    decode: (answer: Answer) => T | undefined,
+    ready?: Promise<unknown>,
+  ): Promise<T[]>;
+  dump(
+    request: Request,
+    decode: (answer: Answer) => unknown = (answer) => answer,
+    ready?: Promise<unknown>,
+  ): Promise<unknown[]> {
     return new Promise((resolve, reject) => {
-      this.#enqueue(request, { request, decode, resolve, reject, settled: false, dump: true });
+      this.#enqueue(request, { request, decode, ready, resolve, reject, settled: false, dump: true });
     });
   }
 
@@ -271,18 +285,20 @@ export class Connection {
     this.#resume = false;
     native()
       .transact(fd.native, batch.finish(), resume)
-      .then(([errno, carried, answers]) => {
-        this.#underWay--;
-        this.#sent--;
-        try {
-          const unsent = batch.settle(errno, carried, answers);
-          if (errno !== 0) this.#unsent = [...(this.#unsent ?? []), ...unsent];
-        } catch (error) {
-          for (const pending of batch.pending) reject(pending, error);
-        }
-        if (this.#unsent && this.#sent === 0) this.#sendAgain(fd, this.#unsent);
-        this.#pump();
-      });
+      .then((result) => landing.do(() => this.#settle(fd, batch, ...result)));
+  }
+
+  #settle(fd: Fd, batch: Batch, errno: number, carried: number, answers: Uint8Array): void {
+    this.#underWay--;
+    this.#sent--;
+    try {
+      const unsent = batch.settle(errno, carried, answers);
+      if (errno !== 0) this.#unsent = [...(this.#unsent ?? []), ...unsent];
+    } catch (error) {
+      for (const pending of batch.pending) reject(pending, error);
+    }
+    if (this.#unsent && this.#sent === 0) this.#sendAgain(fd, this.#unsent);
+    this.#pump();
   }
 
   /** After a failure of the transport, when all that was handed over has come back. */
@@ -337,7 +353,7 @@ export class Connection {
       const resume = this.#resume;
       this.#resume = false;
       const message = encodeMessage(header, codec, value);
-      const [errno, interrupted] = await reading.all(native().dump(fd.native, message, resume));
+      const [errno, interrupted] = await reading.all(native().dump(fd.native, message, resume), job.ready);
       if (errno === ECANCELED) {
         if (this.#unsent) await new Promise<void>((resolve) => this.#resumed.push(resolve));
         tries--;

@@ -23,7 +23,10 @@ export class Reading {
   }
 
   /** Reads to the end: the number of an error of the transport, or 0, and whether the table changed meanwhile. */
-  async all(next: NextChunk): Promise<[errno: number, interrupted: boolean]> {
+  async all(next: NextChunk, ready?: Promise<unknown>): Promise<[errno: number, interrupted: boolean]> {
+    await ready?.catch((error) => {
+      this.#failure = error;
+    });
     const pace = new Pace();
     for (;;) {
       const given = next();

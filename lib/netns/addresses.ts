@@ -7,7 +7,7 @@ import {
   checkAddressSpec,
 } from '../links/addresses.js';
 import { checkLinkRef, Devices } from '../links/devices.js';
-import { altNamesByIndex, dumpLinks, namesByIndex } from '../links/read.js';
+import { readNames } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import type { Family } from '../netlink/addresses.js';
 import type { AddressMessage } from '../rtnetlink/address.js';
@@ -49,16 +49,19 @@ export class Addresses implements Collection<AddressSpec, Address> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
     const { signal, family, ...wanted } = filter;
-    return new Listing(async () => {
-      const links = await dumpLinks(inner, signal);
-      const nameOf = namesByIndex(links);
-      const altNames = altNamesByIndex(links);
-      const decode = (message: AddressMessage) => {
-        const address = addressOf(message, nameOf(message.index) ?? String(message.index));
-        return matches(address, wanted, message.index, altNames) ? address : undefined;
-      };
-      return dumpAddresses(inner, family, decode, signal);
-    }, inner.during);
+    return new Listing(
+      async () => {
+        const names = readNames(inner, signal);
+        const decode = (message: AddressMessage) => {
+          const address = addressOf(message, names.nameOf(message.index) ?? String(message.index));
+          return matches(address, wanted, message.index, names.altNamesOf) ? address : undefined;
+        };
+        const addresses = dumpAddresses(inner, family, decode, signal, names.ready);
+        return (await Promise.all([addresses, names.ready]))[0];
+      },
+      inner.during,
+      signal,
+    );
   }
 
   watch({ snapshot, ...filter }: AddressFilter & WatchOptions = {}): AsyncIterableIterator<Change<Address>> {

@@ -124,8 +124,10 @@ export async function describeAddresses(
   inner: Internals,
   { device, family, signal, ...wanted }: { device?: LinkRef; family?: Family } & Call,
 ): Promise<string> {
-  const links = await dumpLinks(inner, signal);
-  const messages = await dumpAddresses(inner, family, (message) => message, signal);
+  const [links, messages] = await Promise.all([
+    dumpLinks(inner, signal),
+    dumpAddresses(inner, family, (message) => message, signal),
+  ]);
   const nameOf = namesByIndex(links);
   const filtered = family !== undefined || Object.values(wanted).some((value) => value !== undefined);
   const known = new Map(links.map((link) => [link.index, link]));

@@ -10,6 +10,7 @@ export function dumpAddresses<T>(
   family: Family | undefined,
   decode: (message: AddressMessage) => T | undefined,
   signal?: AbortSignal,
+  ready?: Promise<unknown>,
 ): Promise<T[]> {
   const request = {
     name: 'RTM_GETADDR',
@@ -20,5 +21,5 @@ export function dumpAddresses<T>(
     subject: inner.subject,
     signal,
   };
-  return inner.route.dump(request, (answer) => decode(readAnswer(codec, answer)));
+  return inner.route.dump(request, (answer) => decode(readAnswer(codec, answer)), ready);
 }

@@ -14,7 +14,7 @@ import { type AnyNetns, internals, NetworkNamespace, openInternals } from '../na
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as linkCodec } from '../rtnetlink/link.js';
 import { type PingOptions, type PingRun, ping } from '../sockets/ping.js';
-import { abortError, NsnetError, withDetails } from '../syscalls/errors.js';
+import { abortError, NsnetError, withDetails, withNotUndone } from '../syscalls/errors.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
 import { Addresses } from './addresses.js';
@@ -217,6 +217,6 @@ async function closing(netns: Netns, error: unknown): Promise<unknown> {
     await netns.close();
     return error;
   } catch (undoing) {
-    return error instanceof NsnetError ? withDetails(error, { notUndone: [undoing as Error] }) : error;
+    return withNotUndone(error, undoing);
   }
 }

@@ -1,6 +1,6 @@
 import { type Call, Listing } from '../handles/listing.js';
 import { checkLinkRef } from '../links/devices.js';
-import { altNamesByIndex, dumpLinks, namesByIndex } from '../links/read.js';
+import { readNames } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { type Family, familyNumber } from '../netlink/addresses.js';
 import { readAnswer } from '../netlink/answer.js';
@@ -45,7 +45,7 @@ export class Routes implements Collection<RouteSpec, Route> {
   list(filter: RouteFilter = {}): Listing<Route> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
-    return new Listing(() => readRoutes(inner, filter), inner.during);
+    return new Listing(() => readRoutes(inner, filter), inner.during, filter.signal);
   }
 
   watch({ snapshot, ...filter }: RouteFilter & WatchOptions = {}): AsyncIterableIterator<Change<Route>> {
@@ -113,20 +113,21 @@ function isWanted(filter: RouteFilter) {
 }
 
 async function readRoutes(inner: Internals, filter: RouteFilter): Promise<Route[]> {
-  const links = await dumpLinks(inner, filter.signal);
-  const nameOf = namesByIndex(links);
-  const altNames = altNamesByIndex(links);
+  const names = readNames(inner, filter.signal);
   const wanted = isWanted(filter);
-  return dumpRoutes(inner, filter, (message) => {
-    const route = routeOf(message, nameOf);
-    return route && wanted(route, message, altNames) ? route : undefined;
-  });
+  const decode = (message: RouteMessage) => {
+    const route = routeOf(message, names.nameOf);
+    return route && wanted(route, message, names.altNamesOf) ? route : undefined;
+  };
+  const [routes] = await Promise.all([dumpRoutes(inner, filter, decode, names.ready), names.ready]);
+  return routes;
 }
 
 async function dumpRoutes<T>(
   inner: Internals,
   { family, table = 'main', signal }: RouteFilter,
   decode: (message: RouteMessage) => T | undefined,
+  ready?: Promise<unknown>,
 ): Promise<T[]> {
   const attributes = table === 'all' ? {} : { table: tableNumber(table) };
   const dump = (number: number) => {
@@ -139,7 +140,7 @@ async function dumpRoutes<T>(
       subject: inner.subject,
       signal,
     };
-    return inner.route.dump(request, (answer) => decode(readAnswer(codec, answer))).catch(missing);
+    return inner.route.dump(request, (answer) => decode(readAnswer(codec, answer)), ready).catch(missing);
   };
   const families: Family[] = family ? [family] : ['inet', 'inet6'];
   const dumps = await Promise.all(families.map((each) => dump(familyNumber(each))));

@@ -81,6 +81,14 @@ export function withDetails(error: NsnetError, details: ErrorDetails): NsnetErro
   return error.with(details);
 }
 
+/** The error of an operation, an AbortError included, with what could not be undone after it. */
+export function withNotUndone(error: unknown, notUndone: unknown): unknown {
+  const list = [notUndone as Error];
+  return error instanceof NsnetError
+    ? error.with({ notUndone: list })
+    : Object.assign(error as Error, { notUndone: list });
+}
+
 /** Thrown where an object was used after close() or delete(). */
 export function closedError(subject: string): NsnetError {
   return new NsnetError('ERR_NSNET_CLOSED', 'used after it was closed', { subject });

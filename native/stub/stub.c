@@ -52,6 +52,16 @@ NSNET_BARE static int answer(int fd) {
   return transfer(SYS_write, fd, (char*)&program, size);
 }
 
+// A process that exits lets go of its memory first, and with it of PR_SET_DUMPABLE: until it is gone, whoever has
+// CAP_SYS_PTRACE where it went may open what it still has under /proc. So it leaves nothing to be opened: no
+// descriptors, a root directory that dies with it, and memory without its program.
+NSNET_BARE static void leave_nothing(void) {
+  call(436 /* close_range, 5.9 */, 0, ~0u, 0);
+  if (call(SYS_chdir, (long)"/proc/self/fdinfo", 0, 0) == 0) call(SYS_chroot, (long)".", 0, 0);
+  volatile char* at = (volatile char*)&program;
+  for (long left = sizeof program - NSNET_DATA_SIZE + program.data_size; left > 0; left--) *at++ = 0;
+}
+
 NSNET_BARE __attribute__((used, noreturn)) void nsnet_stub(long* stack) {
   const char* text = (const char*)stack[2];
   int fd = 0;
@@ -64,6 +74,7 @@ NSNET_BARE __attribute__((used, noreturn)) void nsnet_stub(long* stack) {
     nsnet_run(&program);
     ok = answer(fd);
   }
+  leave_nothing();
   for (;;) call(SYS_exit_group, ok ? 0 : 255, 0, 0);
 }
 

@@ -1,6 +1,5 @@
 import { Bridge, Listing, Netns } from 'nsnet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { slices } from '../../lib/handles/listing.js';
 
 let netns: Netns;
 beforeAll(async () => {
@@ -66,39 +65,8 @@ describe('a listing', () => {
 
   test('that fails when awaited fails again the same way', async () => {
     const error = new Error('unreadable');
-    const listing = new Listing<number>(async function* () {
-      yield [1];
-      throw error;
-    });
+    const listing = new Listing<number>(() => Promise.reject(error));
     await expect(listing.then()).rejects.toBe(error);
     await expect(listing.then()).rejects.toBe(error);
-  });
-});
-
-describe('slices()', () => {
-  test('give all, in order, and the event loop its turn in between', async () => {
-    const length = 20_000;
-    function* slowly(): Generator<number> {
-      for (let i = 0; i < length; i++) {
-        const until = performance.now() + 0.005;
-        while (performance.now() < until);
-        yield i;
-      }
-    }
-    let turns = 0;
-    const timer = setInterval(() => turns++, 1);
-    const all: number[] = [];
-    for await (const slice of slices(slowly())) all.push(...slice);
-    clearInterval(timer);
-    expect(all).toEqual(Array.from({ length }, (_, i) => i));
-    // 100 ms of work, in slices of a few each.
-    expect(turns).toBeGreaterThan(5);
-  });
-
-  test('are one of a few, and none of nothing', async () => {
-    const all = [];
-    for await (const slice of slices([1, 2, 3])) all.push(slice);
-    expect(all).toEqual([[1, 2, 3]]);
-    for await (const _slice of slices([])) throw new Error('there is nothing');
   });
 });

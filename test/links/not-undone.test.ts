@@ -1,9 +1,7 @@
-// What could not be undone is told, and what nobody knows the outcome of is undone too.
+// What could not be undone is told.
 import { Bridge, Netns, type NsnetError, Veth } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { native } from '../../lib/syscalls/native.js';
 import { type Intervene, intervening } from '../netns/support/faults.js';
-import { expectState, stateOf } from '../netns/support/state.js';
 
 let a: Netns;
 let b: Netns;
@@ -72,41 +70,4 @@ describe('when undoing fails as well', () => {
     expect(veth.netns).toBe(b);
     await veth.refresh();
   });
-});
-
-describe('when the answer is lost, nobody knows whether it was made', () => {
-  const ENOBUFS = -105;
-  /** The kernel does it, and what it says is lost. */
-  async function losing<T>(count: number, work: () => Promise<T>): Promise<PromiseSettledResult<T>> {
-    const addon = native();
-    const { transact } = addon;
-    let calls = 0;
-    addon.transact = async (fd, requests) => {
-      const result = await transact(fd, requests);
-      return ++calls === count ? [ENOBUFS, 0, new Uint8Array()] : result;
-    };
-    try {
-      const [outcome] = await Promise.allSettled([work()]);
-      return outcome;
-    } finally {
-      addon.transact = transact;
-    }
-  }
-
-  test.each<[string, () => Promise<{ close(): Promise<void> }>]>([['a namespace', () => Netns.create()]])(
-    '%s: it is not there afterwards',
-    async (_title, work) => {
-      for (let count = 1; ; count++) {
-        const before = await stateOf(a, b);
-        const outcome = await losing(count, work);
-        if (outcome.status === 'fulfilled') {
-          await outcome.value.close();
-          expect(count).toBeGreaterThan(1);
-          return;
-        }
-        expect(outcome.reason).toMatchObject({ code: 'ENOBUFS', hint: expect.stringContaining('lost') });
-        await expectState(before, `when answer ${count} was lost`, a, b);
-      }
-    },
-  );
 });

@@ -2,6 +2,7 @@
 import { Bridge, Netns } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Native } from '../../lib/syscalls/native.js';
+import { ipIn } from '../netns/support/inside.js';
 import { replacing, requestsOf, travelling } from '../netns/support/traffic.js';
 
 let netns: Netns;
@@ -49,9 +50,9 @@ describe('a signal', () => {
     const { signal } = controller;
     const sent: number[] = [];
     const busy = (original: Native['transact']): Native['transact'] => {
-      return async (fd, requests) => {
+      return async (fd, requests, resume) => {
         sent.push(requestsOf(requests).length);
-        const result = await original(fd, requests);
+        const result = await original(fd, requests, resume);
         // This one is done; what stands behind it has not been sent.
         await new Promise((resolve) => setTimeout(resolve, 20));
         controller.abort();
@@ -86,8 +87,8 @@ describe('a signal', () => {
     });
     await replacing(
       'transact',
-      (transact) => async (fd, requests) => {
-        const result = await transact(fd, requests);
+      (transact) => async (fd, requests, resume) => {
+        const result = await transact(fd, requests, resume);
         await held;
         return result;
       },
@@ -107,19 +108,20 @@ describe('a signal', () => {
 
   test('aborted while a device’s name is being asked for', async () => {
     const controller = new AbortController();
+    await ipIn(netns, 'link', 'add', 'br0', 'type', 'bridge');
     await replacing(
       'transact',
-      (transact) => async (fd, requests) => {
-        const result = await transact(fd, requests);
+      (transact) => async (fd, requests, resume) => {
+        const result = await transact(fd, requests, resume);
         if (requestsOf(requests)[0]?.name === 'RTM_GETLINK') controller.abort();
         return result;
       },
       async () => {
         const two = netns.addresses.add(
-          { device: 'lo', address: '10.0.0.2/32' },
+          { device: 'br0', address: '10.0.0.2/32' },
           { signal: controller.signal },
         );
-        const three = netns.addresses.add({ device: 'lo', address: '10.0.0.3/32' });
+        const three = netns.addresses.add({ device: 'br0', address: '10.0.0.3/32' });
         await expect(two).rejects.toMatchObject(aborted);
         await three;
       },

@@ -197,6 +197,65 @@ describe('one that fails', () => {
   });
 });
 
+describe('operations of several steps', () => {
+  test('hold their place: a route over the address of a bridge, and its removal', async () => {
+    const work = [
+      Bridge.create({ netns, name: 'br0', addresses: ['10.0.0.1/24', 'fd00::1/64'], alias: 'x', up: true }),
+      netns.routes.add({ destination: 'default', gateway: '10.0.0.2' }),
+      netns.links.get('br0').then(({ info }) => info.alias),
+      netns.addresses.list({ device: 'br0', family: 'inet' }).then((all) => all.length),
+      netns.addresses.delete({ device: 'br0', address: '10.0.0.1/24' }),
+      netns.routes.list({ family: 'inet' }).then((routes) => routes.length),
+    ] as const;
+    expect((await Promise.all(work)).slice(1)).toEqual([undefined, 'x', 1, undefined, 0]);
+  });
+
+  test('both ends of a cable, in both namespaces', async () => {
+    await using other = await Netns.create();
+    const work = [
+      Veth.create(
+        { netns, name: 'a', addresses: ['10.0.0.1/24'], altNames: ['here'], up: true },
+        { netns: other, name: 'b', addresses: ['10.0.0.2/24'], altNames: ['there'], alias: 'far', up: true },
+      ),
+      netns.routes.add({ destination: '10.1.0.0/16', gateway: '10.0.0.2' }),
+      other.routes.add({ destination: '10.1.0.0/16', gateway: '10.0.0.1' }),
+      netns.links.get('here').then(({ name, info }) => [name, info.up, info.state]),
+      other.links.get('there').then(({ name, info }) => [name, info.up, info.alias]),
+    ] as const;
+    expect((await Promise.all(work)).slice(1)).toEqual([
+      undefined,
+      undefined,
+      ['a', true, 'up'],
+      ['b', true, 'far'],
+    ]);
+  });
+
+  test('cables crossing each other wait for each other, and never for ever', async () => {
+    await using other = await Netns.create();
+    const work = Array.from({ length: 20 }, (_, i) => {
+      const [near, far] = i % 2 === 0 ? [netns, other] : [other, netns];
+      const end = (at: Netns, name: string, n: number) => ({
+        netns: at,
+        name: `${name}${i}`,
+        addresses: [`10.${i}.0.${n}/24`],
+        up: true,
+      });
+      return Veth.create(end(near, 'near', 1), end(far, 'far', 2));
+    });
+    for (const pair of await Promise.all(work))
+      expect([pair.a.info.state, pair.b.info.state]).toEqual(['up', 'up']);
+  });
+
+  test('that fail hold nothing up', async () => {
+    await Bridge.create({ netns, name: 'br0' });
+    const again = Bridge.create({ netns, name: 'br0', addresses: ['10.0.0.1/24'], up: true });
+    const after = netns.addresses.list({ device: 'br0' });
+    await expect(again).rejects.toMatchObject({ code: 'EEXIST' });
+    expect(await after).toEqual([]);
+    expect((await netns.links.get('br0')).info.up).toBe(false);
+  });
+});
+
 describe('calls made together travel together', () => {
   test('a thousand at once need a handful of trips', async () => {
     const trips = await travelling(() =>
@@ -228,7 +287,8 @@ describe('calls made together travel together', () => {
       ]),
     );
     expect(trips.flat().length).toBe(150);
-    expect(trips.length).toBe(1);
+    // A queue this short goes in a few, so that the first are settled while the kernel is at work on the last.
+    expect(trips.length).toBeLessThanOrEqual(5);
   });
 
   test('one alone is one trip', async () => {
@@ -237,10 +297,11 @@ describe('calls made together travel together', () => {
   });
 
   test('a device’s name is asked for once in a burst', async () => {
+    await ipIn(netns, 'link', 'add', 'br0', 'type', 'bridge');
     const trips = await travelling(() =>
       Promise.all(
         Array.from({ length: 100 }, (_, i) =>
-          netns.addresses.add({ device: 'lo', address: `10.0.0.${i + 1}/32` }),
+          netns.addresses.add({ device: 'br0', address: `10.0.0.${i + 1}/32` }),
         ),
       ),
     );

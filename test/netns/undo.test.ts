@@ -2,7 +2,7 @@ import { Netns } from 'nsnet';
 import { describe, expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
 import { abortEachStep, failEachStep } from './support/each-step.js';
-import { type Intervene, intervening } from './support/faults.js';
+import { intervening } from './support/faults.js';
 import { named } from './support/named.js';
 import { expectState, stateOf } from './support/state.js';
 
@@ -12,7 +12,7 @@ const close = (netns: Netns) => netns.close();
 describe('a step that fails undoes the earlier ones', () => {
   test('of Netns.create() without a name', async () => {
     const { steps, harmless } = await failEachStep({ work: () => Netns.create(), back: close });
-    expect(steps).toContain('RTM_NEWLINK');
+    expect(steps).toContain('unshare');
     expect(harmless).toEqual([]);
   });
 
@@ -55,22 +55,18 @@ describe('aborted after any step, nothing is left', () => {
 });
 
 describe.runIf(privileged)('what could not be undone is told', () => {
-  const failing =
-    (...wanted: string[]): Intervene =>
-    (step) =>
-      wanted.includes(step) ? 'fail' : undefined;
-
-  test('a namespace whose lo could not be set up, and its name not be taken away', async () => {
+  test('a namespace that was aborted at its end, and whose name could not be taken away', async () => {
     const before = await stateOf();
-    const { outcome } = await intervening(failing('RTM_NEWLINK', `umount /run/netns/${name}`), () =>
-      Netns.create(name),
-    );
+    const controller = new AbortController();
+    let mounts = 0;
+    const step = (title: string) => {
+      if (title.startsWith('umount')) return 'fail';
+      return title.startsWith('mount') && ++mounts > 0 ? () => controller.abort() : undefined;
+    };
+    const { outcome } = await intervening(step, () => Netns.create({ name, signal: controller.signal }));
+    expect(mounts).toBeGreaterThan(0);
     expect(outcome).toMatchObject({
-      reason: {
-        code: 'EOPNOTSUPP',
-        syscall: 'RTM_NEWLINK',
-        notUndone: [{ code: 'EIO', syscall: 'umount2' }],
-      },
+      reason: { name: 'AbortError', notUndone: [{ code: 'EIO', syscall: 'umount2' }] },
     });
     expect((await Netns.list()).map((info) => info.name)).toContain(name);
     await using left = await Netns.open(name);

@@ -43,9 +43,9 @@ export async function travelling(work: () => Promise<unknown>): Promise<string[]
   const trips: string[][] = [];
   await replacing(
     'transact',
-    (transact) => (fd, requests) => {
+    (transact) => (fd, requests, resume) => {
       trips.push(requestsOf(requests).map(({ name }) => name));
-      return transact(fd, requests);
+      return transact(fd, requests, resume);
     },
     work,
   );
