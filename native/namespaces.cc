@@ -81,7 +81,7 @@ Finish Unshare(const Where& where, const UnshareRequest& request) {
     kept.push_back(program.Step(SYS_socket, NSNET_KEEP,
                                 {request.sockets[i], request.sockets[i + 1] | SOCK_CLOEXEC, request.sockets[i + 2]}));
   }
-  if (request.loopback && !request.sockets.empty()) {
+  if (request.loopback && request.sockets.size() >= 3) {
     ifreq lo = {};
     memcpy(lo.ifr_name, "lo", sizeof "lo");
     lo.ifr_flags = IFF_UP;
