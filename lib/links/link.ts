@@ -11,6 +11,7 @@ import { type AddressSpec, addressRequest } from './addresses.js';
 import { brandLink } from './brand.js';
 import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
 import { readInfo } from './info.js';
+import { moveLink } from './move.js';
 import { waitUntilReady } from './ready.js';
 import { altNamesRequest, deleteLinkRequest, explainLink } from './requests.js';
 import type { LinkInfo, LinkKinds, LinkOptions, LinkStats } from './types.js';
@@ -213,7 +214,6 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     }
   }
 
-  /** Not with the signal: once it is sent, where the link is must be known. */
   #move(
     here: Internals,
     there: Internals,
@@ -222,31 +222,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     signal?: AbortSignal,
   ): Promise<void> {
     const work = async () => {
-      const attributes = { ...(name !== this.name && { ifname: name }), netNsFd: there.fd.number };
-      const { index, subject } = this;
-      await here.route.run({
-        name: 'RTM_NEWLINK',
-        type: RTM.NEWLINK,
-        flags: 0,
-        codec,
-        prepare: () => {
-          if (signal?.aborted) throw abortError(signal);
-          return undefined;
-        },
-        body: () => {
-          forgetNames(here);
-          return { index, attributes };
-        },
-        subject: `${subject} to ${there.subject}`,
-        explain: explainLink,
-      });
-      const message = linkAnswer(
-        await there.route.request(getLinkRequest(name, there.subject)).catch(async (error) => {
-          await bringBack(here, there, name, this.info).catch(() => undefined);
-          throw error;
-        }),
-      );
-      forgetNames(there);
+      const message = await moveLink({ here, there, info: this.info, name, subject: this.subject, signal });
       this.#netns = netns;
       await this.#read(there, message);
     };
@@ -343,14 +319,4 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
       work.push(inner.route.request(altNamesRequest('add', inner, () => this.index, come, this.subject)));
     await Promise.all(work);
   }
-}
-
-/** A link that was moved and could not be found there: back to where it was, by its name. */
-async function bringBack(here: Internals, there: Internals, name: string, before: LinkInfo): Promise<void> {
-  const set = (inner: Internals, body: LinkRequest) =>
-    inner.route.run({ name: 'RTM_SETLINK', type: RTM.SETLINK, flags: 0, codec, body });
-  await set(there, { attributes: { ifname: name, netNsFd: here.fd.number } });
-  const { index } = linkAnswer(await here.route.request(getLinkRequest(name, here.subject)));
-  if (name !== before.name) await set(here, { index, attributes: { ifname: before.name } });
-  if (before.up) await set(here, { index, flags: IFF.UP, change: IFF.UP });
 }

@@ -197,6 +197,28 @@ describe('one that fails', () => {
   });
 });
 
+test('a name that others gave to another link meanwhile means that one', async () => {
+  const { index: first } = await Bridge.create({ netns, name: 'wanted', up: true });
+  const add = (octet: number) => netns.routes.add({ destination: `10.${octet}.0.0/16`, device: 'wanted' });
+  await add(1);
+  for (const octet of [2, 3]) {
+    await ipIn(netns, 'link', 'set', 'wanted', 'name', `was${octet}`);
+    await ipIn(netns, 'link', 'add', `new${octet}`, 'type', 'bridge');
+    await ipIn(netns, 'link', 'set', `new${octet}`, 'up', 'name', 'wanted');
+    await add(octet);
+  }
+  const routes = await ipIn(netns, 'route', 'show');
+  const devices = new Map(routes.map(({ dst, dev }) => [dst, dev]));
+  expect([...devices]).toEqual([
+    ['10.1.0.0/16', 'was2'],
+    ['10.2.0.0/16', 'was3'],
+    ['10.3.0.0/16', 'wanted'],
+  ]);
+  expect((await netns.links.get('was2')).index).toBe(first);
+  await ipIn(netns, 'link', 'del', 'wanted');
+  await expect(add(4)).rejects.toMatchObject({ code: 'ENODEV' });
+});
+
 describe('operations of several steps', () => {
   test('hold their place: a route over the address of a bridge, and its removal', async () => {
     const work = [
