@@ -17,6 +17,8 @@ export class RouteChange implements Request<RouteRequest> {
   readonly #inner: Internals;
   readonly #mode: Mode;
   readonly #checked: CheckedRoute;
+  /** As it was checked: the caller's object may change before it is sent. */
+  readonly #destination: string;
   readonly #item: RouteSpec;
   readonly signal: AbortSignal | undefined;
 
@@ -24,6 +26,7 @@ export class RouteChange implements Request<RouteRequest> {
     this.#inner = inner;
     this.#mode = mode;
     this.#checked = checkRoute(item);
+    this.#destination = item.destination;
     this.#item = item;
     this.signal = signal;
     if (item.device !== undefined) checkLinkRef(item.device, inner, 'device');
@@ -49,7 +52,7 @@ export class RouteChange implements Request<RouteRequest> {
   }
 
   subject(): string {
-    return `route to ${this.#item.destination} in ${this.#inner.subject}`;
+    return `route to ${this.#destination} in ${this.#inner.subject}`;
   }
 
   prepare(ask: (request: Request) => Promise<Answer[]>): Promise<void> | undefined {
@@ -61,7 +64,7 @@ export class RouteChange implements Request<RouteRequest> {
   }
 
   body(): RouteRequest {
-    return routeMessage(this.#mode, this.#checked, this.#item, Devices.of(this.#inner));
+    return routeMessage(this.#mode, this.#checked, this.#destination, this.#item, Devices.of(this.#inner));
   }
 
   explain(error: NsnetError): NsnetError {

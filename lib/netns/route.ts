@@ -78,8 +78,6 @@ function preferenceNumber(preference: string): number {
 export interface CheckedRoute {
   family: number;
   prefix: number;
-  /** Undefined for 'default'. */
-  destination: string | undefined;
   table: number;
   scope: number | undefined;
   protocol: number;
@@ -108,6 +106,27 @@ function checkGateway(argument: string, gateway: string, family: Family | undefi
   return found;
 }
 
+const usual = new Map<number, CheckedRoute>();
+
+/** One object for all routes that say no more than where they lead: there may be hundreds of thousands. */
+function usualRoute(family: number, prefix: number): CheckedRoute {
+  const key = 256 * family + prefix;
+  let checked = usual.get(key);
+  if (!checked) {
+    const { UNSPEC } = RTN;
+    checked = {
+      family,
+      prefix,
+      table: RT_TABLE.MAIN,
+      scope: undefined,
+      protocol: RTPROT.UNSPEC,
+      type: UNSPEC,
+    };
+    usual.set(key, checked);
+  }
+  return checked;
+}
+
 /** Throws unless the route is well-formed. */
 export function checkRoute(spec: RouteSpec): CheckedRoute {
   checkObject('route', spec);
@@ -116,7 +135,6 @@ export function checkRoute(spec: RouteSpec): CheckedRoute {
   let family = spec.family;
   if (family !== undefined) checkFamily(family);
   let prefix = 0;
-  let canonical: string | undefined;
   if (destination !== 'default') {
     const { family: found, length } = checkPrefix('destination', destination);
     if (family !== undefined && family !== found) {
@@ -124,7 +142,6 @@ export function checkRoute(spec: RouteSpec): CheckedRoute {
     }
     family = found;
     prefix = length;
-    canonical = destination.slice(0, destination.indexOf('/'));
   }
   if (gateway !== undefined) family = checkGateway('gateway', gateway, family);
   if (nextHops !== undefined) {
@@ -140,10 +157,17 @@ export function checkRoute(spec: RouteSpec): CheckedRoute {
   if (source !== undefined) checkGateway('source', source, family);
   if (metric !== undefined) checkInteger('metric', metric, 0, 0xffffffff);
   if (spec.preference !== undefined) preferenceNumber(spec.preference);
+  const number = familyNumber(family ?? 'inet');
+  if (
+    spec.table === undefined &&
+    spec.scope === undefined &&
+    spec.protocol === undefined &&
+    spec.type === undefined
+  )
+    return usualRoute(number, prefix);
   return {
-    family: familyNumber(family ?? 'inet'),
+    family: number,
     prefix,
-    destination: canonical,
     table: spec.table === undefined ? RT_TABLE.MAIN : tableNumber(spec.table),
     scope: spec.scope === undefined ? undefined : numberOf('scope', spec.scope, scopes, 255),
     protocol:
@@ -167,13 +191,14 @@ function scopeOf(mode: string, { scope, type, family }: CheckedRoute, spec: Rout
 export function routeMessage(
   mode: 'add' | 'replace' | 'delete',
   checked: CheckedRoute,
+  destination: string,
   spec: RouteSpec,
   devices: Devices,
 ): RouteRequest {
-  const { family, prefix, destination, table, protocol, type } = checked;
+  const { family, prefix, table, protocol, type } = checked;
   const making = mode !== 'delete';
   const attributes: NonNullable<RouteRequest['attributes']> = {};
-  if (destination !== undefined) attributes.dst = destination;
+  if (destination !== 'default') attributes.dst = destination.slice(0, destination.indexOf('/'));
   if (spec.gateway !== undefined) attributes.gateway = spec.gateway;
   if (spec.device !== undefined && !spec.nextHops) attributes.oif = devices.index(spec.device);
   if (spec.source !== undefined) attributes.prefsrc = spec.source;
