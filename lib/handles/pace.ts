@@ -46,7 +46,10 @@ export class Landing {
     this.#begin();
     const waiting = this.#waiting;
     let next = 0;
-    while (next < waiting.length && performance.now() < this.#until) (waiting[next++] as () => void)();
-    this.#waiting = waiting.slice(next);
+    try {
+      while (next < waiting.length && performance.now() < this.#until) (waiting[next++] as () => void)();
+    } finally {
+      this.#waiting = waiting.slice(next);
+    }
   }
 }

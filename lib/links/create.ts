@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NLM_F } from '../netlink/constants.js';
 import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
-import { link as codec, type LinkRequest } from '../rtnetlink/link.js';
+import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, NsnetError, withNotUndone } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
 import { Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
@@ -24,10 +24,20 @@ function after(ready: Promise<unknown>): () => Promise<void> | undefined {
   return () => (done ? undefined : settled);
 }
 
-/** Reads it by its name, behind whatever was issued before. */
-async function find(end: End, prepare?: Request['prepare']): Promise<void> {
-  const request = getLinkRequest(end.name, end.inner.subject);
-  end.message = linkAnswer(await end.inner.route.request({ ...request, prepare }));
+/** Reads it by its name, in the same send as what makes it. */
+async function find(end: End): Promise<void> {
+  const { inner, name } = end;
+  end.message = linkAnswer(await inner.route.request(getLinkRequest(name, inner.subject)));
+}
+
+/** Reads it by its index: whoever renames it, or gives its name to another link, changes nothing for us. */
+async function look(end: End, index: () => number, known: () => Promise<void> | undefined): Promise<void> {
+  const { inner } = end;
+  const request = getLinkRequest(1, inner.subject);
+  const body = () => ({ ...(request.body as LinkRequest), index: index() });
+  end.message = linkAnswer(
+    await inner.route.request({ ...request, body, subject: subjectOf(end), prepare: known }),
+  );
 }
 
 /**
@@ -37,7 +47,7 @@ async function find(end: End, prepare?: Request['prepare']): Promise<void> {
  */
 export async function makeLink<T>(
   near: End,
-  linkinfo: object,
+  linkinfo: LinkInfoOf,
   far: End | undefined,
   build: () => Promise<T>,
 ): Promise<T> {
@@ -49,7 +59,7 @@ export async function makeLink<T>(
     for (const end of ends) delete end.message;
     const made = create(near, linkinfo, ends);
     try {
-      return await finish(near, far, made, build);
+      return await finish(near, far, made, linkinfo, build);
     } catch (error) {
       // What came of `made` is known by now.
       const taken = error instanceof NsnetError && error.code === 'EEXIST' && (await failed(made));
@@ -72,7 +82,7 @@ function create(near: End, linkinfo: object, ends: End[]): Promise<void> {
   const { inner, options } = near;
   const { master, up, signal } = options;
   const devices = Devices.of(inner);
-  const flags = up ? IFF.UP : 0;
+  const flags = up && ends.length === 1 ? IFF.UP : 0;
   // Not with the signal: once it is sent, whether the link was made must be known before it may be unmade.
   return inner.route.run({
     name: 'RTM_NEWLINK',
@@ -105,10 +115,14 @@ async function finish<T>(
   near: End,
   far: End | undefined,
   made: Promise<void>,
+  linkinfo: LinkInfoOf,
   build: () => Promise<T>,
 ): Promise<T> {
-  const work = far ? finishCable(near, far, made) : finishAlone(near, made);
-  const results = await Promise.allSettled([made, ...work]);
+  // In the same send as what makes it. If the name was taken, what is found is another's link, to be left alone.
+  const found = find(near);
+  const known = after(Promise.all([made, found]));
+  const work = [made, found, ...furnish(near, far, known)];
+  const results = await Promise.allSettled(work);
   const refused = results.find((result) => result.status === 'rejected');
   if (results[0]?.status === 'rejected') throw results[0].reason;
   const { signal } = near.options;
@@ -118,64 +132,64 @@ async function finish<T>(
     if (signal?.aborted) throw abortError(signal);
     return built;
   } catch (error) {
-    throw await undoing(near, far, error);
+    throw await undoing(near, linkinfo.kind, error);
   }
 }
 
-function finishAlone(end: End, made: Promise<void>): Promise<unknown>[] {
-  // In the same send as what makes it. If the name was taken, what is found is another's link, to be left alone.
-  const found = find(end);
-  const known = after(Promise.all([made, found]));
-  const { alias, altNames } = end.options;
-  const work = [found, ...change(end, { alias }, known), ...add(end, known, () => indexOf(end))];
-  return alias !== undefined || altNames?.length ? [...work, find(end, known)] : work;
-}
-
-/**
- * The far end first: it tells the near end's index too, and a look at an end that is up while the other is not costs
- * a grace period of the kernel's (linkwatch_sync_dev deactivates it).
- */
-function finishCable(near: End, far: End, made: Promise<void>): Promise<unknown>[] {
-  const exists = after(made);
-  const { alias, master, up, altNames } = far.options;
-  const changed = change(far, { alias, master, up }, exists);
-  const farFound = find(far, exists);
-  const known = after(farFound);
-  const farAdded = add(far, known, () => indexOf(far));
-  if (altNames?.length) farAdded.push(find(far, known));
-  const nearChanged = change(near, { alias: near.options.alias }, known);
-  const nearAdded = add(near, known, () => indexOf(near, far));
-  return [...changed, farFound, ...farAdded, ...nearChanged, ...nearAdded, find(near, known)];
-}
-
-/** Its index, where the end itself was looked at or the other end of its cable. */
-function indexOf(end: End, other?: End): number | undefined {
-  return end.message?.index ?? other?.message?.attributes.link;
+/** Both ends, once the near end was found: what was found tells the far end's index too. All goes by index. */
+function furnish(
+  near: End,
+  far: End | undefined,
+  known: () => Promise<void> | undefined,
+): Promise<unknown>[] {
+  const index = () => (near.message as LinkMessage).index;
+  const { alias, up } = near.options;
+  const changed = change(near, far ? { alias, up } : { alias }, index, known);
+  const work = [...changed, ...add(near, index, known)];
+  if (changed.length > 0 || near.options.altNames?.length) work.push(look(near, index, known));
+  if (!far) return work;
+  const farIndex = () => (near.message as LinkMessage).attributes.link as number;
+  // A look at an end that is up before it was ever looked at costs a grace period of the kernel's, as long as the
+  // other end is not up: linkwatch_sync_dev() deactivates it.
+  if (far.options.up) work.push(look(far, farIndex, known));
+  work.push(...change(far, far.options, farIndex, known), ...add(far, farIndex, known));
+  return [...work, look(far, farIndex, known)];
 }
 
 /** Removes what was made; what that cannot do is told with the error. */
-async function undoing(end: End, other: End | undefined, error: unknown): Promise<unknown> {
+async function undoing(end: End, kind: string, error: unknown): Promise<unknown> {
   const { inner } = end;
-  const index = indexOf(end, other);
-  const removed =
-    index === undefined
-      ? unmakeByName(end)
-      : inner.route.run(deleteLinkRequest(inner, index, subjectOf(end)));
-  const notUndone = await removed.then(
-    () => undefined,
-    (failure: NsnetError) => (failure.code === 'ENODEV' ? undefined : failure),
-  );
+  const remove = async () => {
+    // It could not be looked at, so that only its name is known: another kind's it is not.
+    if (!end.message) await find(end);
+    const { index, attributes } = end.message as unknown as LinkMessage;
+    if (attributes.linkinfo?.kind !== kind) return;
+    await inner.route.run(deleteLinkRequest(inner, index, subjectOf(end)));
+  };
+  const gone = error instanceof NsnetError && error.code === 'ENODEV' && !end.message;
+  const notUndone = gone
+    ? undefined
+    : await remove().then(
+        () => undefined,
+        (failure: NsnetError) => (failure.code === 'ENODEV' ? undefined : failure),
+      );
   return notUndone ? withNotUndone(error, notUndone) : error;
 }
 
-/** By name, so that it can travel together with the look that finds the index. Nothing to change, no request. */
+/** IFLA_LINKINFO. */
+type LinkInfoOf = { kind: string; data?: object };
+
+type Changes = Pick<LinkOptions, 'alias' | 'master' | 'up'>;
+
+/** Nothing to change, no request. */
 function change(
   end: End,
-  { alias, master, up }: Pick<LinkOptions, 'alias' | 'master' | 'up'>,
-  ready: () => Promise<void> | undefined,
+  { alias, master, up }: Changes,
+  index: () => number,
+  known: () => Promise<void> | undefined,
 ): Promise<unknown>[] {
   if (alias === undefined && master == null && !up) return [];
-  const { inner, name, options } = end;
+  const { inner, options } = end;
   const devices = Devices.of(inner);
   const flags = up ? IFF.UP : 0;
   const request: Request<LinkRequest> = {
@@ -183,12 +197,12 @@ function change(
     type: RTM.SETLINK,
     flags: 0,
     codec,
-    prepare: (ask) => ready() ?? devices.prepare(master, ask),
+    prepare: (ask) => known() ?? devices.prepare(master, ask),
     body: () => ({
+      index: index(),
       flags,
       change: flags,
       attributes: {
-        ifname: name,
         ...(alias !== undefined && { ifalias: alias }),
         ...(master != null && { master: devices.index(master) }),
       },
@@ -200,32 +214,16 @@ function change(
   return [inner.route.run(request)];
 }
 
-/** Its addresses and alternative names, once its index is known. */
-function add(
-  end: End,
-  known: () => Promise<void> | undefined,
-  index: () => number | undefined,
-): Promise<unknown>[] {
+/** Its addresses and alternative names. */
+function add(end: End, index: () => number, known: () => Promise<void> | undefined): Promise<unknown>[] {
   const { inner, options } = end;
   const { addresses = [], altNames = [], signal } = options;
   const subject = subjectOf(end);
-  const number = index as () => number;
   const work: Promise<unknown>[] = addresses.map((address) => {
     const spec = typeof address === 'string' ? { address } : address;
-    return inner.route.run({ ...addressRequest('add', number, spec, subject), prepare: known, signal });
+    return inner.route.run({ ...addressRequest('add', index, spec, subject), prepare: known, signal });
   });
   if (altNames.length === 0) return work;
-  const request = altNamesRequest('add', inner, number, altNames, subject);
+  const request = altNamesRequest('add', inner, index, altNames, subject);
   return [...work, inner.route.run({ ...request, prepare: known, signal })];
-}
-
-/** Of a link that this object has just made, but could not read. */
-async function unmakeByName({ inner, name }: End): Promise<void> {
-  await inner.route.run({
-    name: 'RTM_DELLINK',
-    type: RTM.DELLINK,
-    flags: 0,
-    codec,
-    body: { attributes: { ifname: name } },
-  });
 }

@@ -9,21 +9,25 @@ import { checkInteger, checkString, invalidType, invalidValue } from '../syscall
 import { isLink } from './brand.js';
 import type { LinkRef } from './types.js';
 
-/** A name that was looked up, and when it was last known to mean that index. */
+/** A name that was looked up. */
 interface Known {
   index: number;
-  at: number;
+  /** The batch of requests for which it was last found to hold. */
+  turn: number;
+  /** Of an alternative name, by performance.now(): there is no call that would tell whether it still holds. */
+  until?: number;
 }
 
-/**
- * How long a name is taken on trust, in milliseconds. After that the kernel is asked whether the index still has it, by
- * a call that waits for nothing; if not, or if it was an alternative name, the name is looked up again.
- */
+/** How long an alternative name holds, in milliseconds: long enough for the requests that it was asked for. */
 const FRESH = 5;
+
 /** How long names are remembered, in milliseconds: namespaces come and go. */
 const REMEMBERED = 1000;
 
-/** Indexes by name, of each namespace by its id: two objects of one namespace must not disagree. */
+/**
+ * Indexes by name, of each namespace by its id: two objects of one namespace share them. They are not trusted: for
+ * each batch of requests the kernel is asked whether the index still has the name, by a call that waits for nothing.
+ */
 const known = new Map<number, Map<string, Known>>();
 
 function namesOf(id: number): Map<string, Known> {
@@ -31,21 +35,25 @@ function namesOf(id: number): Map<string, Known> {
   if (!names) {
     names = new Map();
     known.set(id, names);
-    setTimeout(() => known.delete(id), REMEMBERED).unref();
+    const made = names;
+    setTimeout(() => known.get(id) === made && known.delete(id), REMEMBERED).unref();
   }
   return names;
 }
 
-/** What is known without asking: lo of a new namespace, a link that was just made. */
+/** What is known without asking: lo of a new namespace. */
 export function rememberName({ id }: Internals, name: string, index: number): void {
-  namesOf(id).set(name, { index, at: performance.now() });
+  namesOf(id).set(name, { index, turn: -1 });
 }
+
+const NO_SUCH_LINK = { hint: 'There is no such link' };
 
 type Ask = Parameters<NonNullable<Request['prepare']>>[0];
 
 /** Called in turn with every request that makes, renames or removes a link. */
 export function forgetNames(inner: Internals): void {
-  known.get(inner.id)?.clear();
+  // Not emptied: what is being asked for now must not be entered any more.
+  known.delete(inner.id);
 }
 
 /** A link of this namespace by name, alternative name or index. */
@@ -58,8 +66,10 @@ export function getLinkRequest(ref: string | number, subject: string): Request<L
     type: RTM.GETLINK,
     flags: 0,
     codec,
+    reads: true,
     body: typeof ref === 'number' ? { index: ref, attributes } : { attributes: { ...byName, ...attributes } },
     subject: `link ${typeof ref === 'number' ? ref : `'${ref}'`} in ${subject}`,
+    explain: (error) => (error.code === 'ENODEV' ? withDetails(error, NO_SUCH_LINK) : error),
   };
 }
 
@@ -125,11 +135,11 @@ export class Devices {
   }
 
   #holds(name: string, found: Known): boolean {
-    const now = performance.now();
-    if (now - found.at < FRESH) return true;
-    const socket = this.#inner.route.socket;
+    const { socket, turn } = this.#inner.route;
+    if (found.turn === turn) return true;
+    if (found.until !== undefined) return performance.now() < found.until;
     if (!socket || native().linkName(socket.native, found.index) !== name) return false;
-    found.at = now;
+    found.turn = turn;
     return true;
   }
 
@@ -140,10 +150,12 @@ export class Devices {
   }
 
   async #learn(name: string, ask: Ask): Promise<void> {
-    const answers = await ask(getLinkRequest(name, this.#inner.subject)).catch((error: NsnetError) => {
-      throw error.code === 'ENODEV' ? withDetails(error, { hint: 'There is no link of that name' }) : error;
-    });
-    rememberName(this.#inner, name, linkAnswer(answers).index);
+    const names = namesOf(this.#inner.id);
+    const answers = await ask(getLinkRequest(name, this.#inner.subject));
+    const { index, attributes } = linkAnswer(answers);
+    const known: Known = { index, turn: -1 };
+    if (attributes.ifname !== name) known.until = performance.now() + FRESH;
+    names.set(name, known);
   }
 }
 

@@ -11,6 +11,8 @@ const ACK_EVERY = 64;
 /** Requests that make one trip off the event loop, at most. */
 export const BATCH_REQUESTS = 256;
 const BATCH_BYTES = 128 * 1024;
+/** The answers of a send were more than the socket's buffer holds. */
+const ENOBUFS = -105;
 /** Handed over behind a batch that failed, and not carried out. */
 export const ECANCELED = -125;
 
@@ -25,6 +27,8 @@ export interface Pending {
   readonly quiet: boolean;
   /** Asked for another request's sake, ahead of the queue. */
   readonly ask?: boolean;
+  /** Its answer was lost among others' once: it goes in a send of its own. */
+  alone?: boolean;
 }
 
 const NO_ANSWERS: Answer[] = [];
@@ -36,6 +40,8 @@ export class Batch {
   #end = 0;
   #lastFlags = 0;
   readonly #ends: number[] = [];
+  /** The requests that ask for an ack: each is the last of a send. */
+  readonly #acked: number[] = [];
   readonly #sequence: number;
   readonly #limit: number;
 
@@ -62,7 +68,10 @@ export class Batch {
       this.#bytes = Bytes.alloc(size);
     }
     const index = this.pending.length;
-    const ack = (index + 1) % ACK_EVERY === 0 ? NLM_F.ACK : 0;
+    const inSend = index - 1 - (this.#acked.at(-1) ?? -1);
+    if (pending.alone && inSend > 0) this.#endSend();
+    const ack = pending.alone || inSend + 1 === ACK_EVERY ? NLM_F.ACK : 0;
+    if (ack) this.#acked.push(index);
     const header = {
       type: request.type,
       flags: request.flags | NLM_F.REQUEST | ack,
@@ -82,14 +91,23 @@ export class Batch {
    * messages of a send in turn and always reports what it refuses, that ack stands for all before it.
    */
   finish(): Uint8Array {
+    this.#endSend();
+    return this.#bytes.array.subarray(0, this.#end);
+  }
+
+  /** The last request so far asks for an ack. */
+  #endSend(): void {
+    const last = this.pending.length - 1;
+    if (last < 0 || this.#acked.at(-1) === last) return;
+    this.#acked.push(last);
     const { view } = this.#bytes;
     view.setUint16(this.#lastFlags, view.getUint16(this.#lastFlags, littleEndian) | NLM_F.ACK, littleEndian);
-    return this.#bytes.array.subarray(0, this.#end);
   }
 
   /**
    * Settles the requests. `carried` bytes of them were surely carried out; if there is an `errno`, the send that
-   * followed failed, its requests with it, and those behind were never sent: they are returned.
+   * followed failed, its requests with it, and those behind were never sent: they are returned, behind those that only
+   * read and can be asked again.
    */
   settle(errno: number, carried: number, answers: Uint8Array): Pending[] {
     const bytes = new Bytes(answers);
@@ -112,19 +130,22 @@ export class Batch {
       unsent = 0;
     } else if (errno !== 0) {
       const failed = this.#ends.findIndex((end) => end > carried);
-      unsent = Math.min(unsent, failed + ACK_EVERY - (failed % ACK_EVERY));
+      unsent = 1 + (this.#acked.find((last) => last >= failed) ?? unsent - 1);
     }
+    const again: Pending[] = [];
     for (let index = 0; index < unsent; index++) {
       const pending = this.pending[index] as Pending;
       if (pending.settled) continue;
       const refusal = errors.get(index);
       if (refusal) pending.reject(refused(pending.request, bytes, refusal));
-      else if (errno !== 0 && (this.#ends[index] as number) > carried)
-        pending.reject(lost(pending.request, errno));
-      else if (pending.quiet) (pending.resolve as () => void)();
+      else if (errno !== 0 && (this.#ends[index] as number) > carried) {
+        if (errno === ENOBUFS && pending.request.reads && !pending.alone) again.push(pending);
+        else pending.reject(lost(pending.request, errno));
+      } else if (pending.quiet) (pending.resolve as () => void)();
       else pending.resolve(replies.get(index) ?? NO_ANSWERS);
     }
-    return this.pending.slice(unsent).filter(({ settled }) => !settled);
+    for (const pending of again) pending.alone = true;
+    return [...again, ...this.pending.slice(unsent).filter(({ settled }) => !settled)];
   }
 }
 
@@ -159,7 +180,9 @@ function lost(request: Request, errno: number): NsnetError {
   const error = systemError(errno, request.name, {
     subject: subjectOf(request),
     hint:
-      errno === -105 ? 'The answer was lost; read the object back to know whether this was done' : undefined,
+      errno === ENOBUFS
+        ? 'The answer was lost; read the object back to know whether this was done'
+        : undefined,
   });
   return request.explain?.(error) ?? error;
 }

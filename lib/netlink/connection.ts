@@ -30,10 +30,22 @@ interface DumpJob {
   settled: boolean;
 }
 
+/** Batches of all connections. */
+let turns = 0;
+
 /** What the kernel has done while it held its lock against others comes back all at once. */
 const landing = new Landing();
 
-type Item = Pending | DumpJob;
+/** A place in the queue that is kept: see barrier(). */
+interface Barrier {
+  readonly barrier: true;
+  until: Promise<unknown> | undefined;
+  resolve(): void;
+  reject(error: unknown): void;
+  settled: boolean;
+}
+
+type Item = Pending | DumpJob | Barrier;
 
 /**
  * The requests of one netlink socket. They are carried out in the order issued; those issued while others are under
@@ -52,12 +64,12 @@ export class Connection {
   #preparing = false;
   #closed = false;
   #idle: (() => void)[] = [];
-  /** Batches at the kernel or on their way. */
-  #sent = 0;
-  /** What a failure of the transport left unsent; nothing goes until all that was handed over has come back. */
-  #unsent: Pending[] | undefined;
+  #turn = 0;
+  /** How many batches and dumps were handed over, ever. */
+  #handedOver = 0;
+  /** What a failure of the transport left undone, by its place; nothing goes until all has come back. */
+  #undone: { place: number; items: Item[] }[] | undefined;
   #resume = false;
-  #resumed: (() => void)[] = [];
   readonly #signals = new Map<AbortSignal, Set<Item>>();
   readonly #forget = new WeakMap<Set<Item>, () => void>();
 
@@ -108,6 +120,23 @@ export class Connection {
     return new Promise((resolve, reject) => {
       this.#enqueue(request, { request, decode, ready, resolve, reject, settled: false, dump: true });
     });
+  }
+
+  /**
+   * Resolves when what was issued before has settled, for what goes another way. What is issued later waits for that,
+   * and for `until`.
+   */
+  barrier(until?: Promise<unknown>): Promise<void> {
+    if (!until && !this.#busy) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#queue.push({ barrier: true, until, resolve, reject: () => resolve(), settled: false });
+      this.#schedule();
+    });
+  }
+
+  /** Which batch is being made, or was made last. */
+  get turn(): number {
+    return this.#turn;
   }
 
   /** Its socket, once there is one. */
@@ -192,7 +221,9 @@ export class Connection {
     }
     while (this.#waiting > 0 && this.#mayStart()) {
       const item = this.#queue[this.#head] as Item;
-      if ('dump' in item) {
+      if ('barrier' in item) {
+        if (!this.#pass(item)) return;
+      } else if ('dump' in item) {
         this.#shift();
         if (!item.settled) this.#dump(this.#fd, item);
       } else if (!this.#sendBatch(this.#fd)) {
@@ -202,9 +233,26 @@ export class Connection {
     this.#rest();
   }
 
+  #pass(barrier: Barrier): boolean {
+    if (this.#underWay > 0 || this.#undone) return false;
+    if (barrier.until) {
+      this.#preparing = true;
+      const done = () => {
+        barrier.until = undefined;
+        this.#preparing = false;
+        this.#pump();
+      };
+      barrier.until.then(done, done);
+      return false;
+    }
+    this.#shift();
+    barrier.resolve();
+    return true;
+  }
+
   /** Some batches wait at the kernel's door so that it need not wait for us; what is less than one waits here. */
   #mayStart(): boolean {
-    if (this.#unsent) return false;
+    if (this.#undone) return false;
     if (this.#underWay === 0) return true;
     const before = native().transactions((this.#fd as Fd).native);
     return before === 0 || (before < DEPTH && this.#waiting >= LEAST_REQUESTS);
@@ -243,13 +291,14 @@ export class Connection {
     // Few are shared out among batches, so that the first are settled while the kernel is at work on the last.
     const few = Math.max(LEAST_REQUESTS, Math.ceil(this.#waiting / DEPTH));
     const limit = this.#waiting < BATCH_REQUESTS ? few : BATCH_REQUESTS;
+    this.#turn = ++turns;
     const batch = new Batch(Batch.shared, this.#sequence, limit);
     let prepared: Promise<void> | undefined;
     // A moment later, so that it goes behind the batch that is being made.
     const ask = (request: Request) => Promise.resolve().then(() => this.#ask(fd, request));
     while (this.#waiting > 0 && !batch.full && !prepared) {
       const item = this.#queue[this.#head] as Item;
-      if ('dump' in item) break;
+      if ('dump' in item || 'barrier' in item) break;
       const pending = item as Pending;
       try {
         if (!pending.settled) {
@@ -280,37 +329,43 @@ export class Connection {
     if (batch.pending.length === 0) return;
     this.#sequence = (this.#sequence + batch.pending.length) >>> 0;
     this.#underWay++;
-    this.#sent++;
-    const resume = this.#resume;
-    this.#resume = false;
+    const place = this.#handedOver++;
     native()
-      .transact(fd.native, batch.finish(), resume)
-      .then((result) => landing.do(() => this.#settle(fd, batch, ...result)));
+      .transact(fd.native, batch.finish(), this.#takeResume())
+      .then((result) => landing.do(() => this.#settle(fd, batch, place, ...result)));
   }
 
-  #settle(fd: Fd, batch: Batch, errno: number, carried: number, answers: Uint8Array): void {
+  #takeResume(): boolean {
+    const resume = this.#resume;
+    this.#resume = false;
+    return resume;
+  }
+
+  #settle(fd: Fd, batch: Batch, place: number, errno: number, carried: number, answers: Uint8Array): void {
     this.#underWay--;
-    this.#sent--;
+    if (errno !== 0) this.#undone ??= [];
     try {
-      const unsent = batch.settle(errno, carried, answers);
-      if (errno !== 0) this.#unsent = [...(this.#unsent ?? []), ...unsent];
+      const items = batch.settle(errno, carried, answers);
+      if (items.length > 0) this.#undone?.push({ place, items });
     } catch (error) {
       for (const pending of batch.pending) reject(pending, error);
     }
-    if (this.#unsent && this.#sent === 0) this.#sendAgain(fd, this.#unsent);
-    this.#pump();
+    this.#goOn(fd);
   }
 
-  /** After a failure of the transport, when all that was handed over has come back. */
-  #sendAgain(fd: Fd, unsent: Pending[]): void {
-    this.#unsent = undefined;
-    this.#resume = true;
-    this.#queue = [...unsent.filter(({ ask }) => !ask), ...this.#queue.slice(this.#head)];
-    this.#head = 0;
-    // The queue may wait for these.
-    const asked = unsent.filter(({ ask }) => ask);
-    for (const pending of asked) this.#sendOne(fd, pending);
-    for (const resolve of this.#resumed.splice(0)) resolve();
+  /** Pumps; after a failure of the transport, when all that was handed over has come back, from where it stopped. */
+  #goOn(fd: Fd): void {
+    if (this.#undone && this.#underWay === 0) {
+      const undone = this.#undone.sort((a, b) => a.place - b.place).flatMap(({ items }) => items);
+      this.#undone = undefined;
+      this.#resume = true;
+      const asked = (item: Item) => 'ask' in item && item.ask;
+      this.#queue = [...undone.filter((item) => !asked(item)), ...this.#queue.slice(this.#head)];
+      this.#head = 0;
+      // The queue may wait for these.
+      for (const item of undone) if (asked(item)) this.#sendOne(fd, item as Pending);
+    }
+    this.#pump();
   }
 
   /** A request ahead of the queue: the socket's own order puts it behind what is under way. */
@@ -328,18 +383,21 @@ export class Connection {
 
   async #dump(fd: Fd, job: DumpJob): Promise<void> {
     this.#underWay++;
+    const place = this.#handedOver++;
     try {
       const table = await this.#readTable(fd, job);
-      if (!job.settled) job.resolve(table);
+      if (table === undefined) this.#undone = [...(this.#undone ?? []), { place, items: [job] }];
+      else if (!job.settled) job.resolve(table);
     } catch (error) {
       reject(job, error);
     } finally {
       this.#underWay--;
-      this.#pump();
+      this.#goOn(fd);
     }
   }
 
-  async #readTable(fd: Fd, job: DumpJob): Promise<unknown[]> {
+  /** Undefined if it was handed over behind a failure, and not begun. */
+  async #readTable(fd: Fd, job: DumpJob): Promise<unknown[] | undefined> {
     const { name, type, flags, codec, signal } = job.request;
     const value = bodyOf(job.request);
     const subject = subjectOf(job.request);
@@ -350,15 +408,10 @@ export class Connection {
       this.#sequence = (seq + 1) >>> 0;
       const header = { type, flags: flags | NLM_F.REQUEST | NLM_F.DUMP, seq, port: 0 };
       const reading = new Reading(job.request, seq, job.decode);
-      const resume = this.#resume;
-      this.#resume = false;
       const message = encodeMessage(header, codec, value);
-      const [errno, interrupted] = await reading.all(native().dump(fd.native, message, resume), job.ready);
-      if (errno === ECANCELED) {
-        if (this.#unsent) await new Promise<void>((resolve) => this.#resumed.push(resolve));
-        tries--;
-        continue;
-      }
+      const next = native().dump(fd.native, message, this.#takeResume());
+      const [errno, interrupted] = await reading.all(next, job.ready);
+      if (errno === ECANCELED) return undefined;
       // ENOBUFS: the kernel could not queue its answer. Nothing was changed, so it is asked again.
       if (errno !== 0 && errno !== -105) throw systemError(errno, name, { subject });
       if (errno === 0 && !interrupted) return reading.table();

@@ -24,14 +24,17 @@ export class Reading {
 
   /** Reads to the end: the number of an error of the transport, or 0, and whether the table changed meanwhile. */
   async all(next: NextChunk, ready?: Promise<unknown>): Promise<[errno: number, interrupted: boolean]> {
-    await ready?.catch((error) => {
-      this.#failure = error;
-    });
+    let waits = ready;
     const pace = new Pace();
     for (;;) {
       const given = next();
       const chunk = given instanceof Promise ? await given : given;
+      // First of all: what this would wait for may itself wait for all that failed to come back.
       if (!(chunk instanceof Uint8Array)) return chunk;
+      await waits?.catch((error) => {
+        this.#failure = error;
+      });
+      waits = undefined;
       // After a failure the rest is only let go, so that the socket is free for what comes.
       if (this.#failure === undefined) this.#take(chunk);
       if (pace.due) await pace.turn();

@@ -32,6 +32,8 @@ export interface Request<T = unknown> {
    */
   prepare?(ask: (request: Request) => Promise<Answer[]>): Promise<void> | undefined;
   signal?: AbortSignal;
+  /** It changes nothing: if its answer is lost it is asked again. */
+  readonly reads?: boolean;
 }
 
 export function bodyOf(request: Request): unknown {

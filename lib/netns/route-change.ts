@@ -72,7 +72,15 @@ export class RouteChange implements Request<RouteRequest> {
   }
 }
 
+const HINTS: Record<string, string> = {
+  EEXIST: 'There is such a route; replace() takes its place',
+  ESRCH: 'There is no such route',
+  ENODEV: 'A route needs a device or a gateway, unless its type is one without (blackhole…)',
+};
+
 function explain(error: NsnetError): NsnetError {
+  const hint = HINTS[error.code];
+  if (hint && error.syscall !== 'RTM_GETLINK') return withDetails(error, { hint });
   if (error.code === 'ENETUNREACH') {
     return withDetails(error, { hint: 'The gateway is on no network of a link that is up' });
   }

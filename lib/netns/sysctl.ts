@@ -22,7 +22,9 @@ export function sysctlPath(key: unknown): string {
 
 function sysctlError(errno: number, syscall: string, key: string, subject: string): NsnetError {
   const hints: Record<number, string> = {
-    [-2]: 'This kernel, or a namespace of this kind, has no such key',
+    [-2]: /\.(conf|neigh)\./.test(key)
+      ? 'This kernel has no such key, or there is no such link (yet)'
+      : 'This kernel, or a namespace of this kind, has no such key',
     [-30]: '/proc/sys is read-only here, as container engines mount it',
     [-13]: 'The key may be changed only by who owns the namespace, or not in a namespace at all',
     [-1]: 'The key may be changed only by who owns the namespace, or not in a namespace at all',
@@ -33,6 +35,7 @@ function sysctlError(errno: number, syscall: string, key: string, subject: strin
 
 export async function readSysctl(inner: Internals, key: string): Promise<string> {
   const path = sysctlPath(key);
+  await inner.route.barrier();
   const { entries, ownMemory } = inner.inside();
   const read = await native().readFile(entries, ownMemory, path);
   if (isFailure(read)) throw sysctlError(read.errno, read.syscall, key, inner.subject);
@@ -50,6 +53,7 @@ export async function writeSysctl(
   const text = typeof value === 'boolean' ? String(Number(value)) : String(value);
   if (text === '' || Buffer.byteLength(text) > 4096)
     throw invalidValue('value', 'text of 1 to 4096 bytes', text);
+  await inner.route.barrier();
   const { entries, ownMemory } = inner.inside();
   const written = await native().writeFile(entries, ownMemory, path, Buffer.from(`${text}\n`));
   if (isFailure(written)) throw sysctlError(written.errno, written.syscall, key, inner.subject);

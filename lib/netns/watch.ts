@@ -47,6 +47,7 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
   #initial: boolean;
   #monitor: Monitor | undefined;
   #forget: (() => void) | undefined;
+  #beginning: Promise<void> | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #ended = false;
   readonly #onAbort = () => void this.#end();
@@ -65,6 +66,9 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
   }
 
   next(): Promise<IteratorResult<Change<Shown>, undefined>> {
+    // At once, so that what is issued behind the first call is a change to be told.
+    this.#beginning ??= this.#begin();
+    this.#beginning.catch(() => {});
     const turn = this.#turn.then(() => this.#next());
     this.#turn = turn.catch(() => undefined);
     return turn;
@@ -78,12 +82,9 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
   async #next(): Promise<IteratorResult<Change<Shown>, undefined>> {
     try {
       for (;;) {
+        await this.#beginning;
         this.#check();
         if (this.#ended) return { done: true, value: undefined };
-        if (!this.#monitor) {
-          await this.#begin();
-          continue;
-        }
         const change = this.#take();
         if (change) return { done: false, value: change };
         this.#initial = false;
@@ -102,19 +103,29 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
 
   async #begin(): Promise<void> {
     const { signal, snapshot = true } = this.#options;
+    this.#check();
+    if (this.#ended) return;
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     this.#forget = this.#inner.keep(() => this.#end());
-    const socket = await openNetlink(this.#inner.inside(), NETLINK.ROUTE, this.#inner.subject);
-    if (this.#ended) return void (await socket.close());
     // Listening begins before reading, so that nothing falls between the two.
-    this.#monitor = new Monitor(socket, this.#what.groups);
-    this.#current = await this.#what.read(signal);
+    const listening = this.#open();
+    void this.#inner.route.barrier(listening);
+    const reading = this.#what.read(signal);
+    reading.catch(() => {});
+    await listening;
+    this.#current = await reading;
     const pace = new Pace();
     for (const [key, value] of this.#current) {
       if (snapshot) this.#touched.add(key);
       else this.#told.set(key, value);
       if (pace.due) await pace.turn();
     }
+  }
+
+  async #open(): Promise<void> {
+    const socket = await openNetlink(this.#inner.inside(), NETLINK.ROUTE, this.#inner.subject);
+    if (this.#ended) await socket.close();
+    else this.#monitor = new Monitor(socket, this.#what.groups);
   }
 
   async #listen(): Promise<void> {

@@ -110,9 +110,9 @@ function watchedTable<M, T>(inner: Internals, table: Table<M, T>): Watched<T> {
   return {
     groups: [RTNLGRP.LINK, ...table.groups],
     async read(signal) {
-      await links.read(inner, signal);
+      const known = links.read(inner, signal);
       const current = new Map<string, T>();
-      const messages = await table.dump((message) => message, signal);
+      const [messages] = await Promise.all([table.dump((message) => message, signal), known]);
       const pace = new Pace();
       for (const message of messages) {
         enter(current, message);

@@ -107,6 +107,8 @@ export class Pinger {
   async #open(): Promise<void> {
     const { source, ttl, signal } = this.#settings;
     const { family, zone } = this.#target;
+    await this.#inner.route.barrier();
+    if (this.#stopped) return;
     const socket = await this.#inner.during(PingSocket.open(this.#inner, family, this.#subject));
     this.#socket = socket;
     if (ttl !== undefined) socket.setTtl(ttl);

@@ -16,7 +16,8 @@ function shown(value: unknown): string {
 
 /** "Expected X for Y but received Z of type T" as a TypeError with ERR_INVALID_ARG_TYPE. */
 export function invalidType(name: string, expected: string, value: unknown): TypeError {
-  const type = value === null || value === undefined ? '' : ` of type ${typeof value}`;
+  const promise = value instanceof Promise ? ': a promise, to be awaited first' : '';
+  const type = value === null || value === undefined ? '' : promise || ` of type ${typeof value}`;
   return argumentError(
     new TypeError(`Expected ${expected} for ${name} but received ${shown(value)}${type}`),
     'ERR_INVALID_ARG_TYPE',

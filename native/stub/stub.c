@@ -59,7 +59,8 @@ NSNET_BARE static void leave_nothing(void) {
   call(436 /* close_range, 5.9 */, 0, ~0u, 0);
   if (call(SYS_chdir, (long)"/proc/self/fdinfo", 0, 0) == 0) call(SYS_chroot, (long)".", 0, 0);
   volatile char* at = (volatile char*)&program;
-  for (long left = sizeof program - NSNET_DATA_SIZE + program.data_size; left > 0; left--) *at++ = 0;
+  const long used = program.data_size <= NSNET_DATA_SIZE ? program.data_size : NSNET_DATA_SIZE;
+  for (long left = sizeof program - NSNET_DATA_SIZE + used; left > 0; left--) *at++ = 0;
 }
 
 NSNET_BARE __attribute__((used, noreturn)) void nsnet_stub(long* stack) {

@@ -1,5 +1,5 @@
 // What can go wrong between a program and the kernel: answers lost, cut short, garbled, or sent by somebody else.
-import { Netns, NsnetError } from 'nsnet';
+import { Bridge, Netns, NsnetError } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { internals } from '../../lib/namespaces/network.js';
 import { isFailure } from '../../lib/syscalls/excursion.js';
@@ -133,6 +133,35 @@ test('when the kernel’s answers do not fit, nothing that was handed over behin
   // Were one to go before those in front of it, there would be EEXIST or ESRCH.
   expect([...seen.keys()].sort()).toEqual(['ENOBUFS', 'done']);
   expect(seen.get('done')).toBeGreaterThan(3000);
+});
+
+test('what only reads is asked again, alone, when the answers of a send do not fit', async () => {
+  await using bridge = await Bridge.create({
+    netns,
+    name: 'br0',
+    altNames: Array.from({ length: 30 }, (_, i) => `${'x'.repeat(97)}${i}`),
+  });
+  const seen = await codes(Array.from({ length: 1000 }, () => netns.links.get(bridge.index)));
+  expect(new Set(seen)).toEqual(new Set(['done']));
+});
+
+test('a listing keeps its place behind such a failure', async () => {
+  await using bridge = await Bridge.create({
+    netns,
+    name: 'br0',
+    addresses: ['10.0.0.1/8'],
+    up: true,
+    altNames: Array.from({ length: 30 }, (_, i) => `${'x'.repeat(97)}${i}`),
+  });
+  for (let round = 0; round < 20; round++) {
+    const destination = `11.0.${round}.0/24`;
+    const looks = Array.from({ length: 64 }, () => bridge.refresh());
+    const added = netns.routes.add({ destination, device: 'br0' });
+    const listed = netns.routes.list({ destination }).then((routes) => routes.length);
+    const deleted = netns.routes.delete({ destination });
+    await Promise.all([...looks, added, deleted]);
+    expect(await listed).toBe(1);
+  }
 });
 
 describe('answers that cannot be', () => {

@@ -241,13 +241,13 @@ describe('operations of several steps', () => {
       ),
       netns.routes.add({ destination: '10.1.0.0/16', gateway: '10.0.0.2' }),
       other.routes.add({ destination: '10.1.0.0/16', gateway: '10.0.0.1' }),
-      netns.links.get('here').then(({ name, info }) => [name, info.up, info.state]),
+      netns.links.get('here').then(({ name, info }) => [name, info.up, info.altNames]),
       other.links.get('there').then(({ name, info }) => [name, info.up, info.alias]),
     ] as const;
     expect((await Promise.all(work)).slice(1)).toEqual([
       undefined,
       undefined,
-      ['a', true, 'up'],
+      ['a', true, ['here']],
       ['b', true, 'far'],
     ]);
   });
@@ -265,7 +265,7 @@ describe('operations of several steps', () => {
       return Veth.create(end(near, 'near', 1), end(far, 'far', 2));
     });
     for (const pair of await Promise.all(work))
-      expect([pair.a.info.state, pair.b.info.state]).toEqual(['up', 'up']);
+      expect([pair.a.info.up, pair.b.info.up]).toEqual([true, true]);
   });
 
   test('that fail hold nothing up', async () => {
