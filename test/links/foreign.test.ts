@@ -1,3 +1,4 @@
+// @kernels
 // Others rename and remove links while one is being made: what is not ours is never touched.
 import { Bridge, Netns, Veth } from 'nsnet';
 import { afterEach, beforeEach, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// @kernels
 // Links of every kind can be read, and used, whether nsnet makes them or not.
 import { Bridge, type LinkInfo, Netns, OtherLink, Veth } from 'nsnet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// @kernels
 // Cables: two ends, one life.
 import { inspect } from 'node:util';
 import { Bridge, Netns, NsnetError, Veth } from 'nsnet';

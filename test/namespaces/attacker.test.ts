@@ -1,3 +1,4 @@
+// @kernels
 // Excursions share Node's memory, so whoever could trace one could read and write that. Here somebody tries, from
 // inside the namespaces that are entered.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -1,3 +1,4 @@
+// @kernels
 // Requests to one namespace are carried out in the order issued, awaited or not; each settles by itself.
 import { Bridge, Netns, NsnetError, Veth } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';

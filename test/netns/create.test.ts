@@ -1,3 +1,4 @@
+// @kernels
 // Making, opening and closing, apart from names.
 import { spawn } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// @kernels
 // Two namespaces and a cable: what is left at the end must be what the commands leave that people type.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Netns, Scope, Veth } from 'nsnet';

@@ -1,3 +1,4 @@
+// @kernels
 // /run/netns belongs to all programs of the machine.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// @kernels
 // The routes that the kernel makes by itself, of types and tables that people seldom write.
 import { Bridge, Netns, type Route } from 'nsnet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

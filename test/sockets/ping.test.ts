@@ -1,3 +1,4 @@
+// @kernels
 import { Netns, type NsnetError, type PingOptions, Scope, Veth } from 'nsnet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { scale } from '../support/scale.js';
