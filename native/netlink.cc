@@ -22,7 +22,7 @@ namespace nsnet {
 namespace {
 
 constexpr size_t kBufferSize = 1024 * 1024;  // mapped only as far as it is used
-constexpr size_t kChunkSize = 64 * 1024;  // a millisecond's decoding
+constexpr size_t kChunkSize = 64 * 1024;     // a millisecond's decoding
 // The kernel answers within the send. A family that does not is waited for, but not for ever.
 constexpr int kAnswerMilliseconds = 5000;
 
@@ -131,7 +131,8 @@ void Transact(int fd, const Bytes& requests, Exchange* exchange) {
 }
 
 // transact(fd, requests, resume) → [errno or 0, bytes carried out, answers]. What was handed over behind a failure is
-// not carried out, -ECANCELED, until `resume` says that the failure is known: else it would go before what is sent again.
+// not carried out, -ECANCELED, until `resume` says that the failure is known: else it would go before what is sent
+// again.
 Napi::Value TransactCall(const Napi::CallbackInfo& info) {
   auto box = UnwrapFd(info[0]);
   auto use = std::make_shared<FdUse>(box);
@@ -266,8 +267,8 @@ void RunDump(int fd, const Bytes& request, Dump* dump) {
   }
 }
 
-// dump(fd, request, resume) → next(), which gives one chunk after another, then [errno or 0, interrupted]; a promise of them
-// where the kernel is not that far
+// dump(fd, request, resume) → next(), which gives one chunk after another, then [errno or 0, interrupted]; a promise of
+// them where the kernel is not that far
 Napi::Value DumpCall(const Napi::CallbackInfo& info) {
   auto box = UnwrapFd(info[0]);
   auto use = std::make_shared<FdUse>(box);

@@ -1,5 +1,5 @@
 import { openInternals } from '../namespaces/network.js';
-import type { LinkMessage } from '../rtnetlink/link.js';
+import type { LinkBrief } from '../rtnetlink/link.js';
 import { checkBoolean, checkInteger, outOfRange } from '../syscalls/validate.js';
 import { makeLink } from './create.js';
 import { endOf } from './end.js';
@@ -40,7 +40,7 @@ export class Bridge extends Link<'bridge'> {
     check(options);
     const end = endOf(options, 'br-');
     const work = makeLink(end, { kind: 'bridge', data: dataOf(options) }, undefined, async () => {
-      const info = await readInfo(end.inner, end.message as LinkMessage, options.master);
+      const info = await readInfo(end.inner, end.message as LinkBrief, options.master);
       return new Bridge({ netns: options.netns, info, owned: true });
     });
     return end.inner.during(work);

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NLM_F } from '../netlink/constants.js';
 import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
-import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
+import { link as codec, type LinkBrief, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, NsnetError, withNotUndone } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
 import { Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
@@ -142,13 +142,13 @@ function furnish(
   far: End | undefined,
   known: () => Promise<void> | undefined,
 ): Promise<unknown>[] {
-  const index = () => (near.message as LinkMessage).index;
+  const index = () => (near.message as LinkBrief).index;
   const { alias, up } = near.options;
   const changed = change(near, far ? { alias, up } : { alias }, index, known);
   const work = [...changed, ...add(near, index, known)];
   if (changed.length > 0 || near.options.altNames?.length) work.push(look(near, index, known));
   if (!far) return work;
-  const farIndex = () => (near.message as LinkMessage).attributes.link as number;
+  const farIndex = () => (near.message as LinkBrief).attributes.link as number;
   // A look at an end that is up before it was ever looked at costs a grace period of the kernel's, as long as the
   // other end is not up: linkwatch_sync_dev() deactivates it.
   if (far.options.up) work.push(look(far, farIndex, known));
@@ -162,7 +162,7 @@ async function undoing(end: End, kind: string, error: unknown): Promise<unknown>
   const remove = async () => {
     // It could not be looked at, so that only its name is known: another kind's it is not.
     if (!end.message) await find(end);
-    const { index, attributes } = end.message as unknown as LinkMessage;
+    const { index, attributes } = end.message as unknown as LinkBrief;
     if (attributes.linkinfo?.kind !== kind) return;
     await inner.route.run(deleteLinkRequest(inner, index, subjectOf(end)));
   };

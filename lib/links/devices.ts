@@ -2,7 +2,7 @@ import { type Internals, internals } from '../namespaces/network.js';
 import { readAnswer } from '../netlink/answer.js';
 import type { Answer, Request } from '../netlink/request.js';
 import { RTEXT_FILTER, RTM } from '../rtnetlink/constants.js';
-import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
+import { link as codec, type LinkBrief, type LinkRequest, linkBrief } from '../rtnetlink/link.js';
 import { closedError, type NsnetError, systemError, withDetails } from '../syscalls/errors.js';
 import { native } from '../syscalls/native.js';
 import { checkInteger, checkString, invalidType, invalidValue } from '../syscalls/validate.js';
@@ -74,8 +74,8 @@ export function getLinkRequest(ref: string | number, subject: string): Request<L
 }
 
 /** The link message among the answers to getLinkRequest(). */
-export function linkAnswer(answers: Answer[]): LinkMessage {
-  for (const answer of answers) if (answer.type === RTM.NEWLINK) return readAnswer(codec, answer);
+export function linkAnswer(answers: Answer[]): LinkBrief {
+  for (const answer of answers) if (answer.type === RTM.NEWLINK) return readAnswer(linkBrief, answer);
   throw systemError(-71, 'RTM_GETLINK');
 }
 

@@ -1,5 +1,5 @@
 import { type Internals, internals } from '../namespaces/network.js';
-import type { LinkMessage, LinkRequest } from '../rtnetlink/link.js';
+import type { LinkBrief, LinkRequest } from '../rtnetlink/link.js';
 import { checkLinkRef } from './devices.js';
 import type { LinkOptions } from './types.js';
 
@@ -10,7 +10,7 @@ export interface End {
   inner: Internals;
   name: string;
   options: LinkOptions;
-  message?: LinkMessage;
+  message?: LinkBrief;
 }
 
 /** A link to be made in `options.netns`, with a free name if it has none. */

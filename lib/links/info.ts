@@ -2,19 +2,19 @@ import type { Internals } from '../namespaces/network.js';
 import { Bytes } from '../netlink/bytes.js';
 import type { Codec } from '../netlink/codec.js';
 import { IFF } from '../rtnetlink/constants.js';
-import { kindData, type LinkMessage, linkKinds } from '../rtnetlink/link.js';
+import { kindData, type LinkBrief, linkKinds } from '../rtnetlink/link.js';
 import { linkFlagNames, operStates } from '../rtnetlink/names.js';
 import { getLinkRequest, linkAnswer } from './devices.js';
 import type { LinkInfo, LinkKinds, LinkRef } from './types.js';
 
 /** The kinds that have a class of their own. */
-export function kindOf(message: LinkMessage): keyof LinkKinds {
+export function kindOf(message: LinkBrief): keyof LinkKinds {
   const kind = message.attributes.linkinfo?.kind;
   return kind === 'veth' || kind === 'bridge' ? kind : 'other';
 }
 
 /** IFLA_INFO_DATA as the kernel sent it, also of a kind that has a table and no class yet. */
-function rawData({ attributes: { linkinfo } }: LinkMessage): Uint8Array | undefined {
+function rawData({ attributes: { linkinfo } }: LinkBrief): Uint8Array | undefined {
   const { kind, data } = linkinfo ?? {};
   if (data === undefined || data instanceof Uint8Array) return data;
   const codec = linkKinds[kind as keyof typeof linkKinds] as Codec<unknown>;
@@ -23,7 +23,7 @@ function rawData({ attributes: { linkinfo } }: LinkMessage): Uint8Array | undefi
   return bytes.array;
 }
 
-function optionsOf(message: LinkMessage): LinkKinds[keyof LinkKinds] {
+function optionsOf(message: LinkBrief): LinkKinds[keyof LinkKinds] {
   const kind = kindOf(message);
   if (kind === 'veth') return {};
   if (kind === 'other') {
@@ -45,7 +45,7 @@ function optionsOf(message: LinkMessage): LinkKinds[keyof LinkKinds] {
 export function parentIndex({
   index,
   attributes: { link, linkNetnsid, linkinfo },
-}: LinkMessage): number | undefined {
+}: LinkBrief): number | undefined {
   if (
     link === undefined ||
     link === 0 ||
@@ -59,7 +59,7 @@ export function parentIndex({
 }
 
 /** A link as data. `nameOf` gives names for indexes. */
-export function infoOf(message: LinkMessage, nameOf: (index: number) => string | undefined): LinkInfo {
+export function infoOf(message: LinkBrief, nameOf: (index: number) => string | undefined): LinkInfo {
   const { attributes } = message;
   const parent = parentIndex(message);
   const info: LinkInfo = {
@@ -83,7 +83,7 @@ export function infoOf(message: LinkMessage, nameOf: (index: number) => string |
 /** The same, asking the kernel for the names but that of `known`. */
 export async function readInfo(
   inner: Internals,
-  message: LinkMessage,
+  message: LinkBrief,
   known?: LinkRef | null,
 ): Promise<LinkInfo> {
   const names = new Map<number, string>();

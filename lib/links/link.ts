@@ -2,9 +2,10 @@ import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
 import { type AnyNetns, type Internals, internals, openInternals } from '../namespaces/network.js';
 import { parseMac } from '../netlink/addresses.js';
+import { readAnswer } from '../netlink/answer.js';
 import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
-import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
+import { link as codec, type LinkBrief, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, closedError, type NsnetError, systemError, withNotUndone } from '../syscalls/errors.js';
 import { checkBoolean, checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import { type AddressSpec, addressRequest } from './addresses.js';
@@ -107,8 +108,10 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     const inner = this.#open();
     const request = getLinkRequest(this.index, inner.subject);
     const body = { ...(request.body as LinkRequest), attributes: {} };
-    const { attributes } = linkAnswer(await inner.route.request({ ...request, body, signal }));
-    const stats = attributes.stats64 ?? attributes.stats;
+    const answers = await inner.route.request({ ...request, body, signal });
+    const answer = answers.find(({ type }) => type === RTM.NEWLINK);
+    const attributes = answer && readAnswer(codec, answer).attributes;
+    const stats = attributes?.stats64 ?? attributes?.stats;
     if (!stats) throw systemError(-95, 'RTM_GETLINK', { subject: this.subject });
     const { rxPackets, txPackets, rxBytes, txBytes, rxErrors, txErrors, rxDropped, txDropped } = stats;
     const { multicast, collisions } = stats;
@@ -274,7 +277,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     return inner;
   }
 
-  async #read(inner: Internals, message: LinkMessage): Promise<void> {
+  async #read(inner: Internals, message: LinkBrief): Promise<void> {
     this.#info = (await readInfo(inner, message)) as LinkInfo<K>;
   }
 

@@ -1,6 +1,6 @@
 import type { Internals } from '../namespaces/network.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
-import { link as codec, type LinkMessage, type LinkRequest } from '../rtnetlink/link.js';
+import { link as codec, type LinkBrief, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError } from '../syscalls/errors.js';
 import { forgetNames, getLinkRequest, linkAnswer } from './devices.js';
 import { explainLink } from './requests.js';
@@ -19,7 +19,7 @@ export interface Move {
 }
 
 /** Moves it and reads it there. Not with the signal: once it is sent, where the link is must be known. */
-export async function moveLink({ here, there, info, name, subject, signal }: Move): Promise<LinkMessage> {
+export async function moveLink({ here, there, info, name, subject, signal }: Move): Promise<LinkBrief> {
   const attributes = { ...(name !== info.name && { ifname: name }), netNsFd: there.fd.number };
   await here.route.run({
     name: 'RTM_NEWLINK',

@@ -1,8 +1,9 @@
 import { type Call, Listing } from '../handles/listing.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { readAnswer } from '../netlink/answer.js';
+import type { MessageCodec } from '../netlink/message.js';
 import { RTEXT_FILTER, RTM } from '../rtnetlink/constants.js';
-import { link as codec, type LinkMessage } from '../rtnetlink/link.js';
+import { link as codec, type LinkBrief, type LinkMessage, linkBrief } from '../rtnetlink/link.js';
 import { checkBoolean, checkKeys, checkObject, checkSignal, invalidValue } from '../syscalls/validate.js';
 import { checkLinkRef, getLinkRequest, linkAnswer } from './devices.js';
 import { infoOf, readInfo } from './info.js';
@@ -31,9 +32,18 @@ export function checkLinkFilter(filter: LinkFilter, inner: Internals): void {
   if (filter.master !== undefined) checkLinkRef(filter.master, inner, 'master');
 }
 
-/** All link messages of a namespace, in the kernel's order. */
-export function dumpLinks(inner: Internals, signal?: AbortSignal, stats = false): Promise<LinkMessage[]> {
-  const attributes = stats ? {} : { extMask: RTEXT_FILTER.SKIP_STATS };
+/** The identity and state of all links of a namespace, in the kernel's order. */
+export function dumpLinks(inner: Internals, signal?: AbortSignal): Promise<LinkBrief[]> {
+  return dumpAs(linkBrief, inner, signal);
+}
+
+/** All that the kernel says of them, but for statistics. */
+export function dumpWholeLinks(inner: Internals, signal?: AbortSignal): Promise<LinkMessage[]> {
+  return dumpAs(codec, inner, signal);
+}
+
+function dumpAs<T, I>(as: MessageCodec<T, I>, inner: Internals, signal?: AbortSignal): Promise<T[]> {
+  const attributes = { extMask: RTEXT_FILTER.SKIP_STATS };
   const request = {
     name: 'RTM_GETLINK',
     type: RTM.GETLINK,
@@ -44,20 +54,18 @@ export function dumpLinks(inner: Internals, signal?: AbortSignal, stats = false)
     signal,
   };
   return inner.route.dump(request, (answer) =>
-    answer.type === RTM.NEWLINK ? readAnswer(codec, answer) : undefined,
+    answer.type === RTM.NEWLINK ? readAnswer(as, answer) : undefined,
   );
 }
 
 /** Names by index. */
-export function namesByIndex(messages: LinkMessage[]): (index: number) => string | undefined {
+export function namesByIndex(messages: LinkBrief[]): (index: number) => string | undefined {
   const names = new Map(messages.map(({ index, attributes }) => [index, attributes.ifname]));
   return (index) => names.get(index);
 }
 
 /** Alternative names by index. */
-export function altNamesByIndex(
-  messages: LinkMessage[],
-): (index: number | undefined) => string[] | undefined {
+export function altNamesByIndex(messages: LinkBrief[]): (index: number | undefined) => string[] | undefined {
   const names = new Map(messages.map(({ index, attributes }) => [index, attributes.propList?.altIfname]));
   return (index) => (index === undefined ? undefined : names.get(index));
 }
@@ -102,7 +110,7 @@ export function listLinks(netns: AnyNetns, filter: LinkFilter = {}): Listing<Lin
   );
 }
 
-function masterOf(messages: LinkMessage[], ref: LinkRef | undefined): number | undefined {
+function masterOf(messages: LinkBrief[], ref: LinkRef | undefined): number | undefined {
   if (ref === undefined || typeof ref === 'number') return ref;
   if (typeof ref !== 'string') return ref.index;
   const found = messages.find(

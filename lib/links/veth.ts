@@ -8,7 +8,7 @@ import {
 } from '../namespaces/network.js';
 import { readAnswer } from '../netlink/answer.js';
 import { RTM } from '../rtnetlink/constants.js';
-import type { LinkMessage } from '../rtnetlink/link.js';
+import type { LinkBrief } from '../rtnetlink/link.js';
 import { nsid as nsidCodec } from '../rtnetlink/nsid.js';
 import { invalidValue } from '../syscalls/validate.js';
 import { makeLink } from './create.js';
@@ -65,7 +65,7 @@ export class Veth extends Link<'veth'> {
 async function objectFor({ inner, message, options }: End): Promise<Veth> {
   return new Veth({
     netns: options.netns,
-    info: await readInfo(inner, message as LinkMessage, options.master),
+    info: await readInfo(inner, message as LinkBrief, options.master),
     owned: true,
   });
 }

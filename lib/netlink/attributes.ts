@@ -29,9 +29,13 @@ import {
 /**
  * The codec of a family of attributes, as a message's payload or as another attribute's. Attributes are written in
  * the order of the object's keys, and keys stand in the order of the wire, so that what was read and is written again
- * is the same. Of an attribute that occurs twice the last counts, unless the table says `multi`.
+ * is the same. Of an attribute that occurs twice the last counts, unless the table says `multi`. With `others` skipped,
+ * what the table does not have is not even kept as unknown: for those who want little of much.
  */
-export function attributes<const A extends Table>(table: A): Codec<ReadAttributes<A>, WriteAttributes<A>> {
+export function attributes<const A extends Table>(
+  table: A,
+  { others = 'kept' }: { others?: 'kept' | 'skipped' } = {},
+): Codec<ReadAttributes<A>, WriteAttributes<A>> {
   const { byName, byType } = compile(table);
   const Out = roomy<Values>();
 
@@ -42,6 +46,10 @@ export function attributes<const A extends Table>(table: A): Codec<ReadAttribute
       const size = attributeLength(bytes, at, end);
       const type = attributeType(bytes, at) & NLA_TYPE_MASK;
       const field = type < byType.length ? byType[type] : undefined;
+      if (field === undefined && others === 'skipped') {
+        at = afterAttribute(at, size);
+        continue;
+      }
       if (field === undefined || !readField(bytes, at, size, field, out, offset, end, outer)) {
         const unknown = readUnknown(bytes, at, size);
         if (out.unknown === undefined) out.unknown = [unknown];

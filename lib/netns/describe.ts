@@ -2,12 +2,11 @@ import type { Call } from '../handles/listing.js';
 import { addressOf } from '../links/addresses.js';
 import { isLink } from '../links/brand.js';
 import { kindOf } from '../links/info.js';
-import { checkLinkFilter, dumpLinks, type LinkFilter, namesByIndex } from '../links/read.js';
+import { checkLinkFilter, dumpWholeLinks, type LinkFilter, namesByIndex } from '../links/read.js';
 import type { LinkRef } from '../links/types.js';
 import type { Internals } from '../namespaces/network.js';
 import type { Family } from '../netlink/addresses.js';
-import { readAnswer } from '../netlink/answer.js';
-import { type AddressMessage, address as addressCodec } from '../rtnetlink/address.js';
+import type { AddressMessage } from '../rtnetlink/address.js';
 import { ARPHRD, IFF, INFINITY_LIFE_TIME } from '../rtnetlink/constants.js';
 import type { LinkMessage } from '../rtnetlink/link.js';
 import { linkFlagNames, operStates } from '../rtnetlink/names.js';
@@ -104,7 +103,7 @@ function isMeant(ref: LinkRef, { index, attributes }: LinkMessage): boolean {
 /** As `ip link` prints them. */
 export async function describeLinks(inner: Internals, filter: LinkFilter): Promise<string> {
   checkLinkFilter(filter, inner);
-  const messages = await dumpLinks(inner, filter.signal);
+  const messages = await dumpWholeLinks(inner, filter.signal);
   const nameOf = namesByIndex(messages);
   const known = new Map(messages.map((message) => [message.index, message]));
   const master =
@@ -125,7 +124,7 @@ export async function describeAddresses(
   { device, family, signal, ...wanted }: { device?: LinkRef; family?: Family } & Call,
 ): Promise<string> {
   const [links, messages] = await Promise.all([
-    dumpLinks(inner, signal),
+    dumpWholeLinks(inner, signal),
     dumpAddresses(inner, family, (message) => message, signal),
   ]);
   const nameOf = namesByIndex(links);

@@ -7,7 +7,7 @@ import { checkLinkFilter, getLink, type LinkFilter, listLinks } from '../links/r
 import type { LinkInfo } from '../links/types.js';
 import type { Veth } from '../links/veth.js';
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
-import type { LinkMessage } from '../rtnetlink/link.js';
+import type { LinkBrief } from '../rtnetlink/link.js';
 import type { View } from './collection.js';
 import { describeLinks } from './describe.js';
 import { type Change, Watch, type WatchOptions } from './watch.js';
@@ -41,7 +41,7 @@ export class Links implements View<AnyLink, LinkFilter> {
     const inner = openInternals(this.#netns);
     checkLinkFilter(filter, inner);
     const { kind, up, master, signal } = filter;
-    const wanted = (info: LinkInfo, { attributes }: LinkMessage) =>
+    const wanted = (info: LinkInfo, { attributes }: LinkBrief) =>
       (kind === undefined || info.kind === kind) &&
       (up === undefined || info.up === up) &&
       (master === undefined ||

@@ -8,7 +8,7 @@ import { readAnswer } from '../netlink/answer.js';
 import type { Answer } from '../netlink/request.js';
 import { type AddressMessage, address as addressCodec } from '../rtnetlink/address.js';
 import { IFF, RTM, RTNLGRP } from '../rtnetlink/constants.js';
-import { type LinkMessage, link as linkCodec } from '../rtnetlink/link.js';
+import { type LinkBrief, linkBrief } from '../rtnetlink/link.js';
 import { type RouteMessage, route as routeCodec } from '../rtnetlink/route.js';
 import { abortError } from '../syscalls/errors.js';
 import { type Route, routeOf } from './route.js';
@@ -18,10 +18,10 @@ export type NameOf = (index: number) => string | undefined;
 
 /** Links by index, kept up to date by RTM_NEWLINK and RTM_DELLINK. */
 class KnownLinks {
-  readonly #messages = new Map<number, LinkMessage>();
+  readonly #messages = new Map<number, LinkBrief>();
   readonly nameOf = (index: number) => this.#messages.get(index)?.attributes.ifname;
 
-  async read(inner: Internals, signal?: AbortSignal): Promise<Map<number, LinkMessage>> {
+  async read(inner: Internals, signal?: AbortSignal): Promise<Map<number, LinkBrief>> {
     const messages = await dumpLinks(inner, signal);
     this.#messages.clear();
     for (const message of messages) this.#messages.set(message.index, message);
@@ -29,8 +29,8 @@ class KnownLinks {
   }
 
   /** What it was before, and is now; undefined for messages of other families (AF_BRIDGE). */
-  apply(answer: Answer): { index: number; before?: LinkMessage; after?: LinkMessage } | undefined {
-    const after = readAnswer(linkCodec, answer);
+  apply(answer: Answer): { index: number; before?: LinkBrief; after?: LinkBrief } | undefined {
+    const after = readAnswer(linkBrief, answer);
     if (after.family !== 0) return undefined;
     const before = this.#messages.get(after.index);
     if (answer.type === RTM.NEWLINK) this.#messages.set(after.index, after);
@@ -46,10 +46,10 @@ function isLink({ type }: Answer): boolean {
 /** The links of a namespace: their data are compared, and objects made of them when they are told. */
 export function watchedLinks(
   inner: Internals,
-  wanted: (info: LinkInfo, message: LinkMessage, nameOf: NameOf) => boolean,
+  wanted: (info: LinkInfo, message: LinkBrief, nameOf: NameOf) => boolean,
 ): Watched<LinkInfo> {
   const links = new KnownLinks();
-  const enter = (current: Map<string, LinkInfo>, index: number, message: LinkMessage) => {
+  const enter = (current: Map<string, LinkInfo>, index: number, message: LinkBrief) => {
     const info = infoOf(message, links.nameOf);
     if (wanted(info, message, links.nameOf)) current.set(String(index), info);
     else current.delete(String(index));

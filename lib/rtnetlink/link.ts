@@ -160,6 +160,24 @@ export const linkInfo = attributes({
 
 export const linkAttributes = attributes({ ...common, linkinfo: [18, linkInfo] });
 
+const { address, ifname, mtu, link: lower, master, operstate, ifalias, linkNetnsid, propList } = common;
+const skipped = { others: 'skipped' } as const;
+
+/** A link's identity and state, which is most of what anybody asks: a tenth of what the kernel tells. */
+export const linkBrief = message(
+  'link',
+  ifinfomsg,
+  attributes(
+    {
+      ...{ address, ifname, mtu, link: lower, master, operstate, ifalias, linkNetnsid, propList },
+      linkinfo: [18, attributes({ kind: [1, string], data: [2, select('kind', linkKinds)] }, skipped)],
+    },
+    skipped,
+  ),
+);
+
+export type LinkBrief = Read<typeof linkBrief>;
+
 /** RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK, RTM_NEWLINKPROP and RTM_DELLINKPROP. */
 export const link = message('link', ifinfomsg, linkAttributes);
 
@@ -171,7 +189,7 @@ export type SlaveKindData = { [K in keyof typeof slaveKinds]: Read<(typeof slave
 
 /** A link's own data, typed by its kind; undefined where it is of another kind or has none. */
 export function kindData<K extends keyof LinkKindData>(
-  { attributes: { linkinfo } }: LinkMessage,
+  { attributes: { linkinfo } }: LinkBrief,
   kind: K,
 ): LinkKindData[K] | undefined {
   return linkinfo?.kind === kind ? (linkinfo.data as LinkKindData[K] | undefined) : undefined;
