@@ -11,8 +11,6 @@ import {
   openSource,
 } from '../namespaces/namespace.js';
 import { type AnyNetns, internals, NetworkNamespace, openInternals } from '../namespaces/network.js';
-import { IFF, RTM } from '../rtnetlink/constants.js';
-import { link as linkCodec } from '../rtnetlink/link.js';
 import { type PingOptions, type PingRun, ping } from '../sockets/ping.js';
 import { abortError, NsnetError, withDetails, withNotUndone } from '../syscalls/errors.js';
 import { Fd } from '../syscalls/fd.js';

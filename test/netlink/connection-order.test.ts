@@ -330,6 +330,7 @@ describe('calls made together travel together', () => {
         ),
       ),
     );
-    expect(trips.flat().filter((name) => name === 'RTM_GETLINK').length).toBe(1);
+    // None where it is known from a moment ago, and still holds.
+    expect(trips.flat().filter((name) => name === 'RTM_GETLINK').length).toBeLessThanOrEqual(1);
   });
 });
