@@ -1,4 +1,3 @@
-// @kernels
 // A program that is killed has no chance to clean up: the kernel does, since all it made is held by descriptors.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,3 @@
-// @kernels
 // What can go wrong between a program and the kernel: answers lost, cut short, garbled, or sent by somebody else.
 import { Bridge, Netns, NsnetError } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
