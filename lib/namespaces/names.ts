@@ -123,8 +123,11 @@ async function reserve(path: string, subject: string): Promise<void> {
 /** An error of node:fs as one of ours. */
 function fromNode(error: unknown, subject: string): NsnetError {
   const { errno, syscall } = error as NodeJS.ErrnoException;
-  const hint = errno === -30 ? `${NETNS_DIRECTORY} is on a read-only file system` : undefined;
-  return systemError(errno ?? -5, syscall ?? 'open', { subject, hint });
+  const hints: Record<number, string> = {
+    [-17]: 'There is one of that name: Netns.open() it, or delete() it first',
+    [-30]: `${NETNS_DIRECTORY} is on a read-only file system`,
+  };
+  return systemError(errno ?? -5, syscall ?? 'open', { subject, hint: hints[errno ?? 0] });
 }
 
 /** Takes a name away, if it still means that namespace. */
