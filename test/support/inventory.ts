@@ -80,13 +80,17 @@ function processes(mark: string, suite: string): { lines: string[]; disturbed: b
 }
 
 function mounts(): string[] {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const [id, , , root, point] = line.split(' ');
-      return `mount ${id} of ${line.split(' - ')[1]?.split(' ')[0]} ${root} on ${point}`;
-    });
+  return (
+    readFileSync('/proc/self/mountinfo', 'utf8')
+      .trim()
+      .split('\n')
+      // The first name that is pinned makes the directory a mount of itself, as `ip netns add` does; that stays.
+      .filter((line) => line.split(' ')[4] !== '/run/netns')
+      .map((line) => {
+        const [id, , , root, point] = line.split(' ');
+        return `mount ${id} of ${line.split(' - ')[1]?.split(' ')[0]} ${root} on ${point}`;
+      })
+  );
 }
 
 /** `mark` is in the environment of what this process starts, `suite` names the run that it belongs to. */
