@@ -27,11 +27,14 @@ ThreadPool& Threads() {
 }
 
 void ThreadPool::Post(Task task) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   tasks_.push_back(std::move(task));
-  if (idle_ >= static_cast<int>(tasks_.size()))
+  if (idle_ >= static_cast<int>(tasks_.size())) {
+    lock.unlock();  // or whoever wakes would find it held
     wake_.notify_one();
-  else if (threads_ < kThreads)
+    return;
+  }
+  if (threads_ < kThreads)
     Start(Main);
   else
     KeepWatch();
@@ -167,6 +170,7 @@ void Environment::Init(Napi::Env env) {
 
 void Environment::End() {
   std::vector<std::function<void(Napi::Env)>> dropped;
+  std::lock_guard<std::mutex> wake_lock(wake_mutex_);
   std::lock_guard<std::mutex> lock(mutex_);
   ended_ = true;
   dropped.swap(calls_);
@@ -174,10 +178,13 @@ void Environment::End() {
 }
 
 void Environment::Call(std::function<void(Napi::Env)> call) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (ended_) return;
-  calls_.push_back(std::move(call));
-  if (calls_.size() == 1) Wake();  // else a delivery is already on its way
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (ended_) return;
+    calls_.push_back(std::move(call));
+    if (calls_.size() > 1) return;  // a delivery is on its way
+  }
+  Wake();
 }
 
 void Environment::Deliver(napi_env env, napi_value, void*, void* data) {
@@ -203,15 +210,21 @@ void Environment::Deliver(napi_env env, napi_value, void*, void* data) {
 }
 
 void Environment::CallLater(std::vector<std::function<void(Napi::Env)>>* calls, size_t from) {
-  std::lock_guard<std::mutex> lock(mutex_);
-  if (ended_) return;
-  const bool on_its_way = !calls_.empty();
-  calls_.insert(calls_.begin(), std::make_move_iterator(calls->begin() + static_cast<ptrdiff_t>(from)),
-                std::make_move_iterator(calls->end()));
-  if (!on_its_way) Wake();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (ended_) return;
+    const bool on_its_way = !calls_.empty();
+    calls_.insert(calls_.begin(), std::make_move_iterator(calls->begin() + static_cast<ptrdiff_t>(from)),
+                  std::make_move_iterator(calls->end()));
+    if (on_its_way) return;
+  }
+  Wake();
 }
 
+// With a lock of its own: the JavaScript thread, once woken, must not find the calls' held by whoever woke it.
 void Environment::Wake() {
+  std::lock_guard<std::mutex> lock(wake_mutex_);
+  if (ended_) return;
   auto* self = new std::shared_ptr<Environment>(shared_from_this());
   if (napi_call_threadsafe_function(function_, self, napi_tsfn_nonblocking) != napi_ok) {
     delete self;
@@ -224,7 +237,6 @@ void Environment::Hold(Napi::Env env) {
 }
 
 void Environment::Unhold(Napi::Env env) {
-  std::lock_guard<std::mutex> lock(mutex_);
   if (--held_ == 0 && !ended_) napi_unref_threadsafe_function(env, function_);
 }
 

@@ -5,6 +5,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -75,8 +76,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   std::mutex mutex_;
   std::vector<std::function<void(Napi::Env)>> calls_;
+  std::mutex wake_mutex_;  // for function_; taken before mutex_
   napi_threadsafe_function function_ = nullptr;
-  bool ended_ = false;
+  std::atomic<bool> ended_ = false;
   size_t held_ = 0;
 };
 

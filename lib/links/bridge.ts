@@ -39,7 +39,7 @@ export class Bridge extends Link<'bridge'> {
     checkLinkOptions(options, OWN);
     check(options);
     const end = endOf(options, 'br-');
-    const work = makeLink(end, { kind: 'bridge', data: dataOf(options) }, undefined, async () => {
+    const work = makeLink({ near: end, kind: 'bridge', data: dataOf(options) }, async () => {
       const info = await readInfo(end.inner, end.message as LinkBrief, options.master);
       return new Bridge({ netns: options.netns, info, owned: true });
     });

@@ -1,27 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NLM_F } from '../netlink/constants.js';
-import type { Request } from '../netlink/request.js';
+import { after, type Gate, type Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkBrief, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, NsnetError, withNotUndone } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
 import { Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
 import { someDying } from './dying.js';
-import { attributesOf, type End, subjectOf } from './end.js';
+import { type Attributes, attributesOf, type End, subjectOf } from './end.js';
 import { altNamesRequest, deleteLinkRequest, explainLink } from './requests.js';
 import type { LinkOptions } from './types.js';
 
 /** How long a name may be taken by a link whose far end's namespace is being torn down; that takes some 50 ms. */
 const DYING_MILLISECONDS = 5000;
 
-/** For Request.prepare: its turn comes when `ready` has resolved; if that fails, so does the request. */
-function after(ready: Promise<unknown>): () => Promise<void> | undefined {
-  let done = false;
-  const settled = ready.then(() => {
-    done = true;
-  });
-  settled.catch(() => {});
-  return () => (done ? undefined : settled);
+/** A link to be made. */
+export interface Making {
+  /** Of a veth, the end whose socket is asked for it. */
+  near: End;
+  /** Of a veth, the other end. */
+  far?: End;
+  /** IFLA_INFO_KIND. */
+  kind: string;
+  /** IFLA_INFO_DATA. */
+  data?: object;
+  /** What else RTM_NEWLINK is to say. */
+  attributes?: Attributes;
 }
 
 /** Reads it by its name, in the same send as what makes it. */
@@ -31,7 +35,7 @@ async function find(end: End): Promise<void> {
 }
 
 /** Reads it by its index: whoever renames it, or gives its name to another link, changes nothing for us. */
-async function look(end: End, index: () => number, known: () => Promise<void> | undefined): Promise<void> {
+async function look(end: End, index: () => number, known: Gate): Promise<void> {
   const { inner } = end;
   const request = getLinkRequest(1, inner.subject);
   const body = () => ({ ...(request.body as LinkRequest), index: index() });
@@ -41,25 +45,20 @@ async function look(end: End, index: () => number, known: () => Promise<void> | 
 }
 
 /**
- * Makes a link with the given linkinfo, a veth with its far end, and does to both what their options ask for; then
- * `build` gives what is to be had of it. What fails or is aborted is undone. A name that is only taken by what the
- * kernel is tearing down is waited for.
+ * Makes a link, a veth with both its ends, and does to them what their options ask for; then `build` gives what is to
+ * be had of it. What fails or is aborted is undone. A name that is only taken by what the kernel is tearing down is
+ * waited for.
  */
-export async function makeLink<T>(
-  near: End,
-  linkinfo: LinkInfoOf,
-  far: End | undefined,
-  build: () => Promise<T>,
-): Promise<T> {
-  const { signal } = near.options;
+export async function makeLink<T>(making: Making, build: () => Promise<T>): Promise<T> {
+  const { signal } = making.near.options;
   if (signal?.aborted) throw abortError(signal);
-  const ends = far ? [near, far] : [near];
+  const ends = endsOf(making);
   const until = performance.now() + DYING_MILLISECONDS;
   for (;;) {
     for (const end of ends) delete end.message;
-    const made = create(near, linkinfo, ends);
+    const made = create(making);
     try {
-      return await finish(near, far, made, linkinfo, build);
+      return await finish(making, made, build);
     } catch (error) {
       // What came of `made` is known by now.
       const taken = error instanceof NsnetError && error.code === 'EEXIST' && (await failed(made));
@@ -71,6 +70,8 @@ export async function makeLink<T>(
   }
 }
 
+const endsOf = ({ near, far }: Making): End[] => (far ? [near, far] : [near]);
+
 const failed = (work: Promise<unknown>): Promise<boolean> =>
   work.then(
     () => false,
@@ -78,11 +79,11 @@ const failed = (work: Promise<unknown>): Promise<boolean> =>
   );
 
 /** RTM_NEWLINK. It makes the far end too, which cannot be up before the near end is there (ENOTCONN). */
-function create(near: End, linkinfo: object, ends: End[]): Promise<void> {
+function create({ near, far, kind, data, attributes }: Making): Promise<void> {
   const { inner, options } = near;
   const { master, up, signal } = options;
   const devices = Devices.of(inner);
-  const flags = up && ends.length === 1 ? IFF.UP : 0;
+  const flags = up && !far ? IFF.UP : 0;
   // Not with the signal: once it is sent, whether the link was made must be known before it may be unmade.
   return inner.route.run({
     name: 'RTM_NEWLINK',
@@ -94,15 +95,16 @@ function create(near: End, linkinfo: object, ends: End[]): Promise<void> {
       return devices.prepare(master, ask);
     },
     body: () => {
-      const attributes = {
+      const all = {
         ...attributesOf(near),
-        linkinfo: linkinfo as never,
+        ...attributes,
+        linkinfo: { kind, data } as never,
         ...(master != null && { master: devices.index(master) }),
       };
       forgetNames(inner);
-      return { flags, change: flags, attributes };
+      return { flags, change: flags, attributes: all };
     },
-    subject: ends.map(subjectOf).join(' and '),
+    subject: endsOf({ near, far, kind }).map(subjectOf).join(' and '),
     explain: explainLink,
   });
 }
@@ -111,17 +113,12 @@ function create(near: End, linkinfo: object, ends: End[]): Promise<void> {
  * All requests are issued at once, each waiting for those it stands on, so that whatever is issued later in one of the
  * namespaces finds the link as it is to be.
  */
-async function finish<T>(
-  near: End,
-  far: End | undefined,
-  made: Promise<void>,
-  linkinfo: LinkInfoOf,
-  build: () => Promise<T>,
-): Promise<T> {
+async function finish<T>(making: Making, made: Promise<void>, build: () => Promise<T>): Promise<T> {
+  const { near } = making;
   // In the same send as what makes it. If the name was taken, what is found is another's link, to be left alone.
   const found = find(near);
   const known = after(Promise.all([made, found]));
-  const work = [made, found, ...furnish(near, far, known)];
+  const work = [made, found, ...furnish(making, known)];
   const results = await Promise.allSettled(work);
   const refused = results.find((result) => result.status === 'rejected');
   if (results[0]?.status === 'rejected') throw results[0].reason;
@@ -132,16 +129,12 @@ async function finish<T>(
     if (signal?.aborted) throw abortError(signal);
     return built;
   } catch (error) {
-    throw await undoing(near, linkinfo.kind, error);
+    throw await undoing(making, error);
   }
 }
 
 /** Both ends, once the near end was found: what was found tells the far end's index too. All goes by index. */
-function furnish(
-  near: End,
-  far: End | undefined,
-  known: () => Promise<void> | undefined,
-): Promise<unknown>[] {
+function furnish({ near, far }: Making, known: Gate): Promise<unknown>[] {
   const index = () => (near.message as LinkBrief).index;
   const { alias, up } = near.options;
   const changed = change(near, far ? { alias, up } : { alias }, index, known);
@@ -157,7 +150,7 @@ function furnish(
 }
 
 /** Removes what was made; what that cannot do is told with the error. */
-async function undoing(end: End, kind: string, error: unknown): Promise<unknown> {
+async function undoing({ near: end, kind }: Making, error: unknown): Promise<unknown> {
   const { inner } = end;
   const remove = async () => {
     // It could not be looked at, so that only its name is known: another kind's it is not.
@@ -176,9 +169,6 @@ async function undoing(end: End, kind: string, error: unknown): Promise<unknown>
   return notUndone ? withNotUndone(error, notUndone) : error;
 }
 
-/** IFLA_LINKINFO. */
-type LinkInfoOf = { kind: string; data?: object };
-
 type Changes = Pick<LinkOptions, 'alias' | 'master' | 'up'>;
 
 /** Nothing to change, no request. */
@@ -186,7 +176,7 @@ function change(
   end: End,
   { alias, master, up }: Changes,
   index: () => number,
-  known: () => Promise<void> | undefined,
+  known: Gate,
 ): Promise<unknown>[] {
   if (alias === undefined && master == null && !up) return [];
   const { inner, options } = end;
@@ -215,7 +205,7 @@ function change(
 }
 
 /** Its addresses and alternative names. */
-function add(end: End, index: () => number, known: () => Promise<void> | undefined): Promise<unknown>[] {
+function add(end: End, index: () => number, known: Gate): Promise<unknown>[] {
   const { inner, options } = end;
   const { addresses = [], altNames = [], signal } = options;
   const subject = subjectOf(end);

@@ -3,7 +3,7 @@ import type { LinkBrief, LinkRequest } from '../rtnetlink/link.js';
 import { checkLinkRef } from './devices.js';
 import type { LinkOptions } from './types.js';
 
-type Attributes = NonNullable<LinkRequest['attributes']>;
+export type Attributes = NonNullable<LinkRequest['attributes']>;
 
 /** One end of what is made: its place, its options, and once it is there what was read of it. */
 export interface End {

@@ -17,6 +17,7 @@ import { attributesOf, type End, endOf } from './end.js';
 import { readInfo } from './info.js';
 import { registerKind } from './kinds.js';
 import { type Found, Link } from './link.js';
+import { vethQueues } from './queues.js';
 import type { LinkOptions } from './types.js';
 import { checkLinkOptions } from './validate.js';
 
@@ -36,11 +37,10 @@ export class Veth extends Link<'veth'> {
     if (together && a.name === b.name)
       throw invalidValue('otherEnd.name', 'another name than the first end has', b.name);
     const place = together ? {} : { netNsFd: b.inner.fd.number };
-    const peer = { attributes: { ...attributesOf(b), ...place } };
+    const queues = vethQueues();
+    const peer = { attributes: { ...attributesOf(b), ...queues, ...place } };
     const work = makeLink(
-      a,
-      { kind: 'veth', data: { peer } },
-      b,
+      { near: a, far: b, kind: 'veth', data: { peer }, attributes: queues },
       async () => new VethPair(await objectFor(a), await objectFor(b)),
     );
     return a.inner.during(b.inner.during(work));

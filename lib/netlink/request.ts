@@ -43,3 +43,16 @@ export function bodyOf(request: Request): unknown {
 export function subjectOf(request: Request): string | undefined {
   return typeof request.subject === 'function' ? request.subject() : request.subject;
 }
+
+/** For Request.prepare. */
+export type Gate = () => Promise<void> | undefined;
+
+/** A request with this gate has its turn when `ready` has resolved; if that fails, so does the request. */
+export function after(ready: Promise<unknown>): Gate {
+  let done = false;
+  const settled = ready.then(() => {
+    done = true;
+  });
+  settled.catch(() => {});
+  return () => (done ? undefined : settled);
+}
