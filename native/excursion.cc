@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -139,6 +140,7 @@ int Excursion::Run(const Where& where, Program& program, bool move) {
     program.failed_call_ = steps->steps[steps->failed].number;
   }
   steps->count -= prefix;
+  steps->stands = std::max(0, steps->stands - prefix);
   memmove(steps->steps, steps->steps + prefix, sizeof(nsnet_step) * steps->count);
   return error;
 }

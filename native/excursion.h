@@ -46,6 +46,10 @@ class Program {
   int64_t ResultOf(int step) const { return program_->steps[step].result; }
   // The call that ended the program: 'setns', 'unshare', 'openat'…
   const char* FailedCall() const;
+  // What was done up to the last step stands, whatever fails later.
+  void Stands() { program_->steps[program_->count - 1].flags |= NSNET_STANDS; }
+  // Where the program failed: whether the step is one of those that stand.
+  bool Stands(int step) const { return step < program_->stands; }
   // The descriptor that a step made, for the caller to own.
   UniqueFd Take(int step);
   const uint8_t* At(const Argument& data) const { return program_->data + data.value; }

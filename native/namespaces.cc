@@ -14,8 +14,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 #include "arguments.h"
 #include "excursion.h"
@@ -70,27 +75,28 @@ struct UnshareRequest {
   bool loopback;             // sets lo up, through the first socket
 };
 
-Finish Unshare(const Where& where, const UnshareRequest& request) {
-  if ((request.flags & CLONE_NEWUSER) && where.EntersForeignUser()) return Failure(-EPERM, "unshare");
-  Program program;
+// The steps that make one; those whose results are to be handed back.
+std::vector<int> AddSteps(Program* program, const Where& where, const UnshareRequest& request) {
   std::vector<int> kept;
-  program.Step(SYS_unshare, 0, {request.flags});
-  if (request.flags & CLONE_NEWUSER) MapSelf(&program, Excursion::UsesOwnMemory(where), where.EntersUser());
-  for (const auto& name : request.names) kept.push_back(OpenSelf(&program, name.c_str()));
+  program->Step(SYS_unshare, 0, {request.flags});
+  if (request.flags & CLONE_NEWUSER) MapSelf(program, Excursion::UsesOwnMemory(where), where.EntersUser());
+  for (const auto& name : request.names) kept.push_back(OpenSelf(program, name.c_str()));
   for (size_t i = 0; i + 2 < request.sockets.size(); i += 3) {
-    kept.push_back(program.Step(SYS_socket, NSNET_KEEP,
-                                {request.sockets[i], request.sockets[i + 1] | SOCK_CLOEXEC, request.sockets[i + 2]}));
+    kept.push_back(program->Step(SYS_socket, NSNET_KEEP,
+                                 {request.sockets[i], request.sockets[i + 1] | SOCK_CLOEXEC, request.sockets[i + 2]}));
   }
   if (request.loopback && request.sockets.size() >= 3) {
     ifreq lo = {};
     memcpy(lo.ifr_name, "lo", sizeof "lo");
     lo.ifr_flags = IFF_UP;
-    program.Step(SYS_ioctl, 0, {Program::Result(kept.back()), SIOCSIFFLAGS, program.Data(&lo, sizeof lo)});
+    program->Step(SYS_ioctl, 0, {Program::Result(kept.back()), SIOCSIFFLAGS, program->Data(&lo, sizeof lo)});
   }
-  const int error = Excursion::Run(where, program, true);
-  if (error < 0) return Failure(error, program.FailedCall());
+  return kept;
+}
+
+Finish Made(Program* program, const std::vector<int>& kept) {
   auto fds = std::make_shared<std::vector<UniqueFd>>();
-  for (const int step : kept) fds->push_back(program.Take(step));
+  for (const int step : kept) fds->push_back(program->Take(step));
   return [fds](Napi::Env env) -> Napi::Value {
     auto list = Napi::Array::New(env, fds->size());
     for (size_t i = 0; i < fds->size(); i++) list.Set(i, WrapFd(env, std::move((*fds)[i])));
@@ -98,9 +104,83 @@ Finish Unshare(const Where& where, const UnshareRequest& request) {
   };
 }
 
+Finish Unshare(const Where& where, const UnshareRequest& request) {
+  if ((request.flags & CLONE_NEWUSER) && where.EntersForeignUser()) return Failure(-EPERM, "unshare");
+  Program program;
+  const auto kept = AddSteps(&program, where, request);
+  const int error = Excursion::Run(where, program, true);
+  return error < 0 ? Failure(error, program.FailedCall()) : Made(&program, kept);
+}
+
+// Those that are asked for together are made by one clone, some at a time.
+constexpr size_t kTogether = 8;
+
+struct Wanted {
+  Where where;
+  UnshareRequest request;
+  std::shared_ptr<Pending> pending;
+
+  // Networks that this process, or its shared user namespace, is to own.
+  bool Simple() const {
+    if (request.flags != CLONE_NEWNET || where.closed) return false;
+    return where.entries.empty() || (where.entries.size() == 1 && where.EntersUser() && !where.EntersForeignUser());
+  }
+  bool Like(const Wanted& other) const {
+    return Simple() && other.Simple() && where.entries.size() == other.where.entries.size() &&
+           where.own_memory == other.where.own_memory && request.names == other.request.names &&
+           request.sockets == other.request.sockets && request.loopback == other.request.loopback;
+  }
+};
+
+std::mutex wanted_mutex;
+std::deque<Wanted>& AllWanted() {
+  static auto* wanted = new std::deque<Wanted>();
+  return *wanted;
+}
+
+// Takes the first that are alike, and leaves some to the other threads.
+std::vector<Wanted> TakeWanted() {
+  std::lock_guard<std::mutex> lock(wanted_mutex);
+  auto& all = AllWanted();
+  std::vector<Wanted> taken;
+  const size_t most = std::min(kTogether, (all.size() + 1) / 2);
+  while (!all.empty() && taken.size() < most && (taken.empty() || taken.front().Like(all.front()))) {
+    taken.push_back(std::move(all.front()));
+    all.pop_front();
+  }
+  return taken;
+}
+
+// Its uses of descriptors end before the promise settles.
+void Settle(Wanted* wanted, Finish finish) {
+  wanted->where = Where();
+  wanted->pending->Settle(std::move(finish));
+}
+
+// Some of those at the end may be left.
+void MakeTogether(std::vector<Wanted>* wanted) {
+  Program program;
+  std::vector<std::vector<int>> kept;
+  for (const auto& one : *wanted) {
+    kept.push_back(AddSteps(&program, one.where, one.request));
+    program.Stands();
+  }
+  const bool all = Excursion::Run(wanted->front().where, program, true) == 0;
+  size_t made = 0;
+  while (made < kept.size() && (all || program.Stands(kept[made].back()))) made++;
+  for (size_t i = 0; i < made; i++) Settle(&(*wanted)[i], Made(&program, kept[i]));
+  wanted->erase(wanted->begin(), wanted->begin() + static_cast<ptrdiff_t>(made));
+}
+
+void MakeSome() {
+  auto wanted = TakeWanted();
+  if (wanted.size() > 1) MakeTogether(&wanted);
+  for (auto& one : wanted) Settle(&one, Unshare(one.where, one.request));
+}
+
 // unshare(where, ownMemory, flags, names, sockets, loopback) → descriptors of the new namespaces, then the sockets
 Napi::Value UnshareCall(const Napi::CallbackInfo& info) {
-  auto where = std::make_shared<Where>(Where::From(info[0], info[1]));
+  auto where = Where::From(info[0], info[1]);
   UnshareRequest request{IntArgument(info, 2), {}, {}, BoolArgument(info, 5)};
   if (!info[3].IsArray() || !info[4].IsArray()) throw Napi::TypeError::New(info.Env(), "Expected arrays");
   const auto names = info[3].As<Napi::Array>();
@@ -110,7 +190,13 @@ Napi::Value UnshareCall(const Napi::CallbackInfo& info) {
   const auto sockets = info[4].As<Napi::Array>();
   for (uint32_t i = 0; i < sockets.Length(); i++)
     request.sockets.push_back(Napi::Value(sockets.Get(i)).ToNumber().Int32Value());
-  return Submit(info.Env(), [where, request]() -> Finish { return Unshare(*where, request); });
+  auto pending = Pending::New(info.Env());
+  {
+    std::lock_guard<std::mutex> lock(wanted_mutex);
+    AllWanted().push_back({std::move(where), std::move(request), pending});
+  }
+  Threads().Post(MakeSome);
+  return pending->Promise();
 }
 
 Napi::Value SharedUser(const Napi::CallbackInfo& info) {

@@ -19,6 +19,7 @@ enum nsnet_step_flag {
   NSNET_KEEP = 1,       // the result is a descriptor to hand back
   NSNET_TEMPORARY = 2,  // the result is a descriptor to close at the end
   NSNET_OPTIONAL = 4,   // its failure does not end the program
+  NSNET_STANDS = 8,     // what was done so far stands, whatever fails later
 };
 
 struct nsnet_step {
@@ -34,7 +35,7 @@ struct nsnet_program {
   int32_t count;
   int32_t failed;  // the step that ended it, or -1
   uint32_t data_size;
-  uint32_t unused;
+  int32_t stands;  // so many of the first steps
   struct nsnet_step steps[NSNET_MAX_STEPS];
   uint8_t data[NSNET_DATA_SIZE];
 };
@@ -81,10 +82,16 @@ NSNET_BARE static inline int64_t nsnet_argument(struct nsnet_program* program, i
   }
 }
 
-// Ends with every temporary descriptor closed and, where it failed, those to keep as well. A step's result is in
-// memory as soon as the call returned, so that whoever started a clone that was killed can close what it opened.
+NSNET_BARE static inline int nsnet_keeps(const struct nsnet_program* program, int i) {
+  return (program->steps[i].flags & NSNET_KEEP) && (program->failed < 0 || i < program->stands);
+}
+
+// Ends with every temporary descriptor closed and, where it failed, those to keep as well that do not stand. A step's
+// result is in memory as soon as the call returned, so that whoever started a clone that was killed can close what it
+// opened.
 NSNET_BARE static inline void nsnet_run(struct nsnet_program* program) {
   program->failed = -1;
+  program->stands = 0;
   for (int i = 0; i < program->count; i++) {
     volatile struct nsnet_step* step = &program->steps[i];
     step->result = nsnet_syscall(step->number, nsnet_argument(program, i, 0), nsnet_argument(program, i, 1),
@@ -95,10 +102,11 @@ NSNET_BARE static inline void nsnet_run(struct nsnet_program* program) {
       program->failed = i;
       break;
     }
+    if (step->flags & NSNET_STANDS) program->stands = i + 1;
   }
   for (int i = 0; i < program->count; i++) {
     volatile struct nsnet_step* step = &program->steps[i];
-    const int close = (step->flags & NSNET_TEMPORARY) || (program->failed >= 0 && (step->flags & NSNET_KEEP));
+    const int close = (step->flags & (NSNET_TEMPORARY | NSNET_KEEP)) && !nsnet_keeps(program, i);
     if (step->done && step->result >= 0 && close) {
       nsnet_syscall(SYS_close, step->result, 0, 0, 0, 0, 0);
       step->done = 0;

@@ -133,10 +133,10 @@ int ReadAnswer(int fd, nsnet_program* program, size_t size) {
   }
   const bool whole = !(message.msg_flags & MSG_CTRUNC) && ReadAll(fd, program, size);
   size_t next = 0;
-  if (whole && program->failed < 0) {
+  if (whole) {
     for (int i = 0; i < program->count; i++) {
       auto& step = program->steps[i];
-      if ((step.flags & NSNET_KEEP) && step.result >= 0) step.result = next < count ? fds[next++] : -EMFILE;
+      if (nsnet_keeps(program, i) && step.result >= 0) step.result = next < count ? fds[next++] : -EMFILE;
     }
   }
   for (; next < count; next++) close(fds[next]);

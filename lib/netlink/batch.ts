@@ -111,15 +111,19 @@ export class Batch {
    */
   settle(errno: number, carried: number, answers: Uint8Array): Pending[] {
     const bytes = new Bytes(answers);
-    const errors = new Map<number, Frame>();
-    const replies = new Map<number, Answer[]>();
+    // Most batches have neither.
+    let errors: Map<number, Frame> | undefined;
+    let replies: Map<number, Answer[]> | undefined;
     for (const frame of framesOf(bytes)) {
       const index = (frame.seq - this.#sequence) >>> 0;
       if (index >= this.pending.length) continue;
       if (frame.type === NLMSG.ERROR) {
-        if (bytes.view.getInt32(frame.offset + NLMSG_HDRLEN, littleEndian) !== 0) errors.set(index, frame);
+        if (bytes.view.getInt32(frame.offset + NLMSG_HDRLEN, littleEndian) === 0) continue;
+        errors ??= new Map();
+        errors.set(index, frame);
       } else if (frame.type >= NLMSG.MIN_TYPE) {
         const answer = answerOf(bytes, frame);
+        replies ??= new Map();
         const list = replies.get(index);
         if (list) list.push(answer);
         else replies.set(index, [answer]);
@@ -136,13 +140,13 @@ export class Batch {
     for (let index = 0; index < unsent; index++) {
       const pending = this.pending[index] as Pending;
       if (pending.settled) continue;
-      const refusal = errors.get(index);
+      const refusal = errors?.get(index);
       if (refusal) pending.reject(refused(pending.request, bytes, refusal));
       else if (errno !== 0 && (this.#ends[index] as number) > carried) {
         if (errno === ENOBUFS && pending.request.reads && !pending.alone) again.push(pending);
         else pending.reject(lost(pending.request, errno));
       } else if (pending.quiet) (pending.resolve as () => void)();
-      else pending.resolve(replies.get(index) ?? NO_ANSWERS);
+      else pending.resolve(replies?.get(index) ?? NO_ANSWERS);
     }
     for (const pending of again) pending.alone = true;
     return [...again, ...this.pending.slice(unsent).filter(({ settled }) => !settled)];

@@ -31,8 +31,7 @@ NSNET_BARE static int answer(int fd) {
   int* fds = (int*)CMSG_DATA(&control.header);
   int count = 0;
   for (int i = 0; i < program.count; i++) {
-    if (program.failed < 0 && (program.steps[i].flags & NSNET_KEEP) && program.steps[i].result >= 0)
-      fds[count++] = (int)program.steps[i].result;
+    if (nsnet_keeps(&program, i) && program.steps[i].result >= 0) fds[count++] = (int)program.steps[i].result;
   }
   const long size = (long)(sizeof program - NSNET_DATA_SIZE + program.data_size);
   // The first byte carries the descriptors: ancillary data needs at least one, and comes with exactly that read.
