@@ -1,7 +1,7 @@
 import { type NsnetError, systemError } from '../syscalls/errors.js';
 import { type Ack, readError } from './ack.js';
 import { Bytes, littleEndian } from './bytes.js';
-import { NLM_F, NLMSG, NLMSG_HDRLEN } from './constants.js';
+import { ECANCELED, ENOBUFS, NLM_F, NLMSG, NLMSG_HDRLEN } from './constants.js';
 import { encodeMessage, type Frame, framesOf, sizeMessage, writeMessage } from './frames.js';
 import { attributePath, missingPath } from './path.js';
 import { type Answer, bodyOf, type Request, subjectOf } from './request.js';
@@ -11,10 +11,6 @@ const ACK_EVERY = 64;
 /** Requests that make one trip off the event loop, at most. */
 export const BATCH_REQUESTS = 256;
 const BATCH_BYTES = 128 * 1024;
-/** The answers of a send were more than the socket's buffer holds. */
-const ENOBUFS = -105;
-/** Handed over behind a batch that failed, and not carried out. */
-export const ECANCELED = -125;
 
 /** A request on its way. */
 export interface Pending {

@@ -1,51 +1,24 @@
 import { Landing } from '../handles/pace.js';
-import { abortError, closedError, NsnetError, systemError } from '../syscalls/errors.js';
+import { abortError, closedError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
-import { BATCH_REQUESTS, Batch, ECANCELED, type Pending } from './batch.js';
+import { BATCH_REQUESTS, Batch, type Pending } from './batch.js';
 import { Bytes } from './bytes.js';
-import { NLM_F } from './constants.js';
-import { encodeMessage } from './frames.js';
-import { Reading } from './reading.js';
-import { type Answer, bodyOf, type Request, subjectOf } from './request.js';
+import { type DumpJob, readTable } from './dump.js';
+import { type Barrier, type Item, reject } from './item.js';
+import { Queue } from './queue.js';
+import type { Answer, Request } from './request.js';
+import { Signals } from './signals.js';
 
 /** Batches handed over at a time… */
 const DEPTH = 4;
 /** …each of so many requests at least, where others are under way. */
 const LEAST_REQUESTS = 32;
-/** A table that changes while it is read is read again, for at most this long… */
-const DUMP_RETRY_MILLISECONDS = 500;
-/** …but at least so often. */
-const DUMP_RETRIES = 8;
-
-interface DumpJob {
-  readonly dump: true;
-  request: Request;
-  /** What to keep of a message. */
-  decode(answer: Answer): unknown;
-  /** Before this nothing is decoded. */
-  ready: Promise<unknown> | undefined;
-  resolve(table: unknown[]): void;
-  reject(error: unknown): void;
-  settled: boolean;
-}
-
 /** Batches of all connections. */
 let turns = 0;
 
 /** What the kernel has done while it held its lock against others comes back all at once. */
 const landing = new Landing();
-
-/** A place in the queue that is kept: see barrier(). */
-interface Barrier {
-  readonly barrier: true;
-  until: Promise<unknown> | undefined;
-  resolve(): void;
-  reject(error: unknown): void;
-  settled: boolean;
-}
-
-type Item = Pending | DumpJob | Barrier;
 
 /**
  * The requests of one netlink socket. They are carried out in the order issued; those issued while others are under
@@ -56,8 +29,8 @@ export class Connection {
   readonly #subject: string;
   #socket: Promise<Fd> | undefined;
   #fd: Fd | undefined;
-  #queue: Item[] = [];
-  #head = 0;
+  readonly #queue = new Queue<Item>();
+  readonly #signals = new Signals();
   #sequence = 1;
   #underWay = 0;
   #scheduled = false;
@@ -70,8 +43,6 @@ export class Connection {
   /** What a failure of the transport left undone, by its place; nothing goes until all has come back. */
   #undone: { place: number; items: Item[] }[] | undefined;
   #resume = false;
-  readonly #signals = new Map<AbortSignal, Set<Item>>();
-  readonly #forget = new WeakMap<Set<Item>, () => void>();
 
   /** `open` makes the socket, on first use, unless there is one already. `subject` is for errors. */
   constructor(open: () => Promise<Fd>, subject: string, fd?: Fd) {
@@ -127,6 +98,7 @@ export class Connection {
    * and for `until`.
    */
   barrier(until?: Promise<unknown>): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError(this.#subject));
     if (!until && !this.#busy) return Promise.resolve();
     return new Promise((resolve) => {
       this.#queue.push({ barrier: true, until, resolve, reject: () => resolve(), settled: false });
@@ -152,12 +124,8 @@ export class Connection {
     await socket?.close();
   }
 
-  get #waiting(): number {
-    return this.#queue.length - this.#head;
-  }
-
   get #busy(): boolean {
-    return this.#waiting > 0 || this.#underWay > 0 || this.#preparing;
+    return this.#queue.length > 0 || this.#underWay > 0 || this.#preparing;
   }
 
   #enqueue({ signal }: Request, item: Item): void {
@@ -165,43 +133,11 @@ export class Connection {
       item.reject(this.#closed ? closedError(this.#subject) : abortError(signal));
       return;
     }
-    if (signal) this.#listen(signal, item);
+    if (signal) this.#signals.listen(signal, item);
     this.#queue.push(item);
     // A caller's long loop keeps the event loop from telling what is done: full batches go without waiting for it.
-    if (this.#waiting % BATCH_REQUESTS === 0 && this.#fd && !this.#preparing) this.#pump();
+    if (this.#queue.length % BATCH_REQUESTS === 0 && this.#fd && !this.#preparing) this.#pump();
     else this.#schedule();
-  }
-
-  /** One listener for a signal, however many requests it is given to. Whoever is first, it or the kernel, settles. */
-  #listen(signal: AbortSignal, item: Item): void {
-    let items = this.#signals.get(signal);
-    if (!items) {
-      const waiting = new Set<Item>();
-      items = waiting;
-      this.#signals.set(signal, waiting);
-      const onAbort = () => {
-        for (const each of waiting) reject(each, abortError(signal));
-      };
-      this.#forget.set(waiting, () => signal.removeEventListener('abort', onAbort));
-      signal.addEventListener('abort', onAbort, { once: true });
-    }
-    items.add(item);
-    const done = () => {
-      items.delete(item);
-      if (items.size > 0) return;
-      this.#forget.get(items)?.();
-      this.#signals.delete(signal);
-    };
-    const resolve = item.resolve as (value: unknown) => void;
-    const rejectItem = item.reject;
-    item.resolve = (value: unknown) => {
-      done();
-      resolve(value);
-    };
-    item.reject = (error) => {
-      done();
-      rejectItem(error);
-    };
   }
 
   #schedule(): void {
@@ -219,12 +155,12 @@ export class Connection {
       this.#connect();
       return;
     }
-    while (this.#waiting > 0 && this.#mayStart()) {
-      const item = this.#queue[this.#head] as Item;
+    while (this.#queue.length > 0 && this.#mayStart()) {
+      const item = this.#queue.first;
       if ('barrier' in item) {
         if (!this.#pass(item)) return;
       } else if ('dump' in item) {
-        this.#shift();
+        this.#queue.shift();
         if (!item.settled) this.#dump(this.#fd, item);
       } else if (!this.#sendBatch(this.#fd)) {
         return;
@@ -245,7 +181,7 @@ export class Connection {
       barrier.until.then(done, done);
       return false;
     }
-    this.#shift();
+    this.#queue.shift();
     barrier.resolve();
     return true;
   }
@@ -255,7 +191,7 @@ export class Connection {
     if (this.#undone) return false;
     if (this.#underWay === 0) return true;
     const before = native().transactions((this.#fd as Fd).native);
-    return before === 0 || (before < DEPTH && this.#waiting >= LEAST_REQUESTS);
+    return before === 0 || (before < DEPTH && this.#queue.length >= LEAST_REQUESTS);
   }
 
   #connect(): void {
@@ -268,18 +204,10 @@ export class Connection {
       },
       (error) => {
         this.#socket = undefined;
-        for (const item of this.#queue.splice(0).slice(this.#head)) reject(item, error);
-        this.#head = 0;
+        for (const item of this.#queue.takeAll()) reject(item, error);
         this.#rest();
       },
     );
-  }
-
-  #shift(): void {
-    this.#head++;
-    if (this.#head < 4096 && this.#head < this.#queue.length) return;
-    this.#queue = this.#queue.slice(this.#head);
-    this.#head = 0;
   }
 
   #rest(): void {
@@ -289,15 +217,15 @@ export class Connection {
   /** Sends what stands at the head of the queue; false if it must wait for something to be prepared. */
   #sendBatch(fd: Fd): boolean {
     // Few are shared out among batches, so that the first are settled while the kernel is at work on the last.
-    const few = Math.max(LEAST_REQUESTS, Math.ceil(this.#waiting / DEPTH));
-    const limit = this.#waiting < BATCH_REQUESTS ? few : BATCH_REQUESTS;
+    const few = Math.max(LEAST_REQUESTS, Math.ceil(this.#queue.length / DEPTH));
+    const limit = this.#queue.length < BATCH_REQUESTS ? few : BATCH_REQUESTS;
     this.#turn = ++turns;
     const batch = new Batch(Batch.shared, this.#sequence, limit);
     let prepared: Promise<void> | undefined;
     // A moment later, so that it goes behind the batch that is being made.
     const ask = (request: Request) => Promise.resolve().then(() => this.#ask(fd, request));
-    while (this.#waiting > 0 && !batch.full && !prepared) {
-      const item = this.#queue[this.#head] as Item;
+    while (this.#queue.length > 0 && !batch.full && !prepared) {
+      const item = this.#queue.first;
       if ('dump' in item || 'barrier' in item) break;
       const pending = item as Pending;
       try {
@@ -309,11 +237,11 @@ export class Connection {
       } catch (error) {
         reject(pending, error);
       }
-      this.#shift();
+      this.#queue.shift();
     }
     this.#send(fd, batch);
     if (!prepared) return true;
-    const item = this.#queue[this.#head] as Pending;
+    const item = this.#queue.first;
     this.#preparing = true;
     const ready = (error?: unknown) => {
       this.#preparing = false;
@@ -327,12 +255,19 @@ export class Connection {
 
   #send(fd: Fd, batch: Batch): void {
     if (batch.pending.length === 0) return;
-    this.#sequence = (this.#sequence + batch.pending.length) >>> 0;
+    this.#take(batch.pending.length);
     this.#underWay++;
     const place = this.#handedOver++;
     native()
       .transact(fd.native, batch.finish(), this.#takeResume())
       .then((result) => landing.do(() => this.#settle(fd, batch, place, ...result)));
+  }
+
+  /** The first of so many sequence numbers. */
+  #take(count: number): number {
+    const first = this.#sequence;
+    this.#sequence = (first + count) >>> 0;
+    return first;
   }
 
   #takeResume(): boolean {
@@ -360,8 +295,7 @@ export class Connection {
       this.#undone = undefined;
       this.#resume = true;
       const asked = (item: Item) => 'ask' in item && item.ask;
-      this.#queue = [...undone.filter((item) => !asked(item)), ...this.#queue.slice(this.#head)];
-      this.#head = 0;
+      this.#queue.putBack(undone.filter((item) => !asked(item)));
       // The queue may wait for these.
       for (const item of undone) if (asked(item)) this.#sendOne(fd, item as Pending);
     }
@@ -385,7 +319,10 @@ export class Connection {
     this.#underWay++;
     const place = this.#handedOver++;
     try {
-      const table = await this.#readTable(fd, job);
+      const table = await readTable(job, {
+        sequence: () => this.#take(1),
+        dump: (message) => native().dump(fd.native, message, this.#takeResume()),
+      });
       if (table === undefined) this.#undone = [...(this.#undone ?? []), { place, items: [job] }];
       else if (!job.settled) job.resolve(table);
     } catch (error) {
@@ -395,38 +332,4 @@ export class Connection {
       this.#goOn(fd);
     }
   }
-
-  /** Undefined if it was handed over behind a failure, and not begun. */
-  async #readTable(fd: Fd, job: DumpJob): Promise<unknown[] | undefined> {
-    const { name, type, flags, codec, signal } = job.request;
-    const value = bodyOf(job.request);
-    const subject = subjectOf(job.request);
-    const until = performance.now() + DUMP_RETRY_MILLISECONDS;
-    for (let tries = 1; ; tries++) {
-      if (signal?.aborted) throw abortError(signal);
-      const seq = this.#sequence;
-      this.#sequence = (seq + 1) >>> 0;
-      const header = { type, flags: flags | NLM_F.REQUEST | NLM_F.DUMP, seq, port: 0 };
-      const reading = new Reading(job.request, seq, job.decode);
-      const message = encodeMessage(header, codec, value);
-      const next = native().dump(fd.native, message, this.#takeResume());
-      const [errno, interrupted] = await reading.all(next, job.ready);
-      if (errno === ECANCELED) return undefined;
-      // ENOBUFS: the kernel could not queue its answer. Nothing was changed, so it is asked again.
-      if (errno !== 0 && errno !== -105) throw systemError(errno, name, { subject });
-      if (errno === 0 && !interrupted) return reading.table();
-      if (tries < DUMP_RETRIES || performance.now() < until) continue;
-      if (errno !== 0) throw systemError(errno, name, { subject });
-      throw new NsnetError('EINTR', `the table changed each of the ${tries} times it was read`, {
-        syscall: name,
-        subject,
-      });
-    }
-  }
-}
-
-function reject(item: Item, error: unknown): void {
-  if (item.settled) return;
-  item.settled = true;
-  item.reject(error);
 }

@@ -78,3 +78,8 @@ export const AF = {
   MPLS: 28,
   MCTP: 45,
 } as const;
+
+/** Of a socket: what the kernel had to say was more than its buffer holds. */
+export const ENOBUFS = -105;
+/** Of the add-on: handed over behind what failed, and not carried out. */
+export const ECANCELED = -125;

@@ -1,6 +1,6 @@
 // A link that is moved to another namespace.
 import { Bridge, Netns, Veth, type VethPair } from 'nsnet';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ipIn } from '../netns/support/inside.js';
 import { expectState, stateOf } from '../netns/support/state.js';
 
@@ -23,6 +23,11 @@ beforeEach(async () => {
     { netns: from, name: 'w', up: true },
   );
   veth = pair.a;
+  // The kernel's own routes come a moment after the ends are up.
+  await vi.waitFor(async () => {
+    const own = await from.routes.list({ family: 'inet6', table: 'local', destination: 'ff00::/8' });
+    expect(own.map(({ device }) => device).sort()).toEqual(['v', 'w']);
+  });
 });
 afterEach(async () => {
   await from.close();
