@@ -37,6 +37,7 @@ NSNET_BARE int SetInClone(void* argument) {
 std::vector<int> DescriptorsOf(const Where& where) {
   std::vector<int> fds;
   for (const auto& entry : where.entries) fds.push_back(entry.fd.Get());
+  for (const auto& fd : where.carried) fds.push_back(fd.Get());
   return fds;
 }
 
@@ -103,7 +104,7 @@ int Excursion::Run(const Where& where, Program& program, bool move) {
   const bool own_memory = UsesOwnMemory(where);
   const int joins = static_cast<int>(where.entries.size());
   const int prefix = joins + (own_memory && joins > 0 ? 1 : 0);
-  if (steps->count + prefix > NSNET_MAX_STEPS) return -E2BIG;
+  if (prefix > Program::kPrefix) return -E2BIG;
   // The rule of excursion.h, kept here too whatever TypeScript asks for.
   for (const auto& entry : where.entries) {
     // Only one type at a time, and only these: 0 and several at once mean whatever the descriptor is.
@@ -141,6 +142,7 @@ int Excursion::Run(const Where& where, Program& program, bool move) {
   }
   steps->count -= prefix;
   steps->stands = std::max(0, steps->stands - prefix);
+  steps->failed = std::max(-1, steps->failed - prefix);
   memmove(steps->steps, steps->steps + prefix, sizeof(nsnet_step) * steps->count);
   return error;
 }

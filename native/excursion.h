@@ -34,12 +34,14 @@ struct Argument {
 
 class Program {
  public:
-  // `capacity` bytes of data at the most; -E2BIG at the run if more was put in.
-  explicit Program(size_t capacity = 4096);
+  // Room for so many bytes of data, and steps; -E2BIG at the run if more was put in.
+  explicit Program(size_t capacity = 4096, int steps = 40);
   // Adds a call; returns its number.
   int Step(long number, uint8_t flags, std::initializer_list<Argument> arguments);
   Argument Data(const void* bytes, size_t size);
   Argument Text(const std::string& text) { return Data(text.c_str(), text.size() + 1); }
+  // Fills room.
+  void Put(const Argument& room, const void* bytes, size_t size);
   Argument Room(size_t size) { return Data(nullptr, size); }
   static Argument Result(int step) { return Argument(NSNET_RESULT, step); }
 
@@ -50,17 +52,25 @@ class Program {
   void Stands() { program_->steps[program_->count - 1].flags |= NSNET_STANDS; }
   // Where the program failed: whether the step is one of those that stand.
   bool Stands(int step) const { return step < program_->stands; }
+  // The step that ended the program; -1 where it was none of them.
+  int FailedStep() const { return program_->failed; }
   // The descriptor that a step made, for the caller to own.
   UniqueFd Take(int step);
-  const uint8_t* At(const Argument& data) const { return program_->data + data.value; }
+  const uint8_t* At(const Argument& data) const { return DataAt(data.value); }
 
  private:
   friend class Excursion;
+  static constexpr int kPrefix = 10;  // steps that a run puts before those of the program
+  uint8_t* DataAt(int64_t offset) const {
+    return reinterpret_cast<uint8_t*>(program_.get()) + program_->data_at + offset;
+  }
   struct Free {
     void operator()(nsnet_program* program) const { free(program); }
   };
   std::unique_ptr<nsnet_program, Free> program_;
   size_t capacity_;
+  int room_;
+  int kept_ = 0;
   bool overflow_ = false;
   int failed_call_ = -1;
 };
@@ -72,8 +82,9 @@ struct Where {
     int type;
   };
   std::vector<Entry> entries;
-  bool own_memory = false;  // by the stub
-  bool closed = false;      // one of the descriptors was closed meanwhile
+  std::vector<FdUse> carried;  // what the program's steps name besides: the stub has them by the same numbers
+  bool own_memory = false;     // by the stub
+  bool closed = false;         // one of the descriptors was closed meanwhile
 
   bool EntersUser() const;
   bool EntersForeignUser() const;

@@ -12,6 +12,7 @@ void InitPoll(Napi::Env env, Napi::Object exports);
 void InitProbe(Napi::Env env, Napi::Object exports);
 void InitProcess(Napi::Env env, Napi::Object exports);
 void InitSockets(Napi::Env env, Napi::Object exports);
+void InitSteps(Napi::Env env, Napi::Object exports);
 
 }  // namespace nsnet
 

@@ -8,19 +8,21 @@
 
 namespace nsnet {
 
-Program::Program(size_t capacity) : capacity_(capacity) {
-  auto* memory = static_cast<nsnet_program*>(calloc(1, offsetof(nsnet_program, data) + capacity));
+Program::Program(size_t capacity, int steps) : capacity_(capacity), room_(steps + kPrefix) {
+  auto* memory = static_cast<nsnet_program*>(calloc(1, sizeof(nsnet_program) + sizeof(nsnet_step) * room_ + capacity));
   if (memory == nullptr) throw std::bad_alloc();
   memory->failed = -1;
+  memory->data_at = static_cast<uint32_t>(sizeof(nsnet_program) + sizeof(nsnet_step) * room_);
   program_.reset(memory);
 }
 
 int Program::Step(long number, uint8_t flags, std::initializer_list<Argument> arguments) {
-  if (program_->count == NSNET_MAX_STEPS) {
+  if (program_->count == room_ - kPrefix) {
     overflow_ = true;
-    return NSNET_MAX_STEPS - 1;
+    return program_->count - 1;
   }
   auto& step = program_->steps[program_->count];
+  if ((flags & NSNET_KEEP) && ++kept_ > NSNET_MAX_KEPT) overflow_ = true;
   step.number = static_cast<int32_t>(number);
   step.flags = flags;
   step.result = -1;
@@ -38,9 +40,13 @@ Argument Program::Data(const void* bytes, size_t size) {
     overflow_ = true;
     return Argument(NSNET_DATA, 0);
   }
-  if (bytes != nullptr) memcpy(program_->data + at, bytes, size);
+  if (bytes != nullptr) memcpy(DataAt(static_cast<int64_t>(at)), bytes, size);
   program_->data_size = static_cast<uint32_t>(at + size);
   return Argument(NSNET_DATA, static_cast<int64_t>(at));
+}
+
+void Program::Put(const Argument& room, const void* bytes, size_t size) {
+  if (!overflow_ && size > 0) memcpy(DataAt(room.value), bytes, size);
 }
 
 const char* Program::FailedCall() const {

@@ -3,10 +3,12 @@
 #ifndef NSNET_PROGRAM_H_
 #define NSNET_PROGRAM_H_
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
-#define NSNET_MAX_STEPS 48
+#define NSNET_MAX_STEPS 1280  // an overlay of 500 layers, two for each
+#define NSNET_MAX_KEPT 253    // descriptors in one message (SCM_MAX_FD)
 #define NSNET_DATA_SIZE 262144
 
 #ifdef __cplusplus
@@ -20,6 +22,7 @@ enum nsnet_step_flag {
   NSNET_TEMPORARY = 2,  // the result is a descriptor to close at the end
   NSNET_OPTIONAL = 4,   // its failure does not end the program
   NSNET_STANDS = 8,     // what was done so far stands, whatever fails later
+  NSNET_ALWAYS = 16,    // done even where an earlier step has failed
 };
 
 struct nsnet_step {
@@ -33,12 +36,16 @@ struct nsnet_step {
 
 struct nsnet_program {
   int32_t count;
-  int32_t failed;  // the step that ended it, or -1
+  int32_t failed;    // the step that ended it, or -1
+  int32_t stands;    // so many of the first steps
+  uint32_t data_at;  // where in this memory the data begins, behind room for the steps
   uint32_t data_size;
-  int32_t stands;  // so many of the first steps
-  struct nsnet_step steps[NSNET_MAX_STEPS];
-  uint8_t data[NSNET_DATA_SIZE];
+  uint32_t unused;
+  struct nsnet_step steps[];
 };
+
+// The room there can be at most.
+#define NSNET_MAX_SIZE (sizeof(struct nsnet_program) + NSNET_MAX_STEPS * sizeof(struct nsnet_step) + NSNET_DATA_SIZE)
 
 #if defined(__clang__)
 #define NSNET_BARE __attribute__((no_sanitize("address", "undefined"), no_stack_protector))
@@ -76,7 +83,7 @@ NSNET_BARE static inline int64_t nsnet_syscall(int64_t number, int64_t a, int64_
 NSNET_BARE static inline int64_t nsnet_argument(struct nsnet_program* program, int step, int index) {
   const int64_t value = program->steps[step].args[index];
   switch (program->steps[step].kinds[index]) {
-    case NSNET_DATA: return (int64_t)(uintptr_t)(program->data + value);
+    case NSNET_DATA: return (int64_t)(uintptr_t)program + program->data_at + value;
     case NSNET_RESULT: return program->steps[value].result;
     default: return value;
   }
@@ -94,15 +101,13 @@ NSNET_BARE static inline void nsnet_run(struct nsnet_program* program) {
   program->stands = 0;
   for (int i = 0; i < program->count; i++) {
     volatile struct nsnet_step* step = &program->steps[i];
+    if (program->failed >= 0 && !(step->flags & NSNET_ALWAYS)) continue;
     step->result = nsnet_syscall(step->number, nsnet_argument(program, i, 0), nsnet_argument(program, i, 1),
                                  nsnet_argument(program, i, 2), nsnet_argument(program, i, 3),
                                  nsnet_argument(program, i, 4), nsnet_argument(program, i, 5));
     step->done = 1;
-    if (step->result < 0 && !(step->flags & NSNET_OPTIONAL)) {
-      program->failed = i;
-      break;
-    }
-    if (step->flags & NSNET_STANDS) program->stands = i + 1;
+    if (step->result < 0 && !(step->flags & (NSNET_OPTIONAL | NSNET_ALWAYS))) program->failed = i;
+    if ((step->flags & NSNET_STANDS) && program->failed < 0) program->stands = i + 1;
   }
   for (int i = 0; i < program->count; i++) {
     volatile struct nsnet_step* step = &program->steps[i];

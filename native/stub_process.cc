@@ -110,11 +110,13 @@ int OpenStub() {
   return -error;
 }
 
+size_t SizeOf(const nsnet_program& program) { return size_t{program.data_at} + program.data_size; }
+
 // Reads the answer's descriptors, then the program as it stands afterwards.
-int ReadAnswer(int fd, nsnet_program* program, size_t size) {
+int ReadAnswer(int fd, nsnet_program* program) {
   char first;
   iovec vector = {&first, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * NSNET_MAX_STEPS)];
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * NSNET_MAX_KEPT)];
   msghdr message = {};
   message.msg_iov = &vector;
   message.msg_iovlen = 1;
@@ -124,14 +126,19 @@ int ReadAnswer(int fd, nsnet_program* program, size_t size) {
   do got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
   if (got != 1) return got < 0 ? -errno : -ECANCELED;
-  int fds[NSNET_MAX_STEPS];
+  int fds[NSNET_MAX_KEPT];
   size_t count = 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
     count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     memcpy(fds, CMSG_DATA(header), count * sizeof(int));
   }
-  const bool whole = !(message.msg_flags & MSG_CTRUNC) && ReadAll(fd, program, size);
+  const nsnet_program sent = *program;
+  const bool whole = !(message.msg_flags & MSG_CTRUNC) && ReadAll(fd, program, SizeOf(sent));
+  // As they were: the stub changes neither.
+  program->count = sent.count;
+  program->data_at = sent.data_at;
+  program->data_size = sent.data_size;
   size_t next = 0;
   if (whole) {
     for (int i = 0; i < program->count; i++) {
@@ -164,8 +171,7 @@ int RunOnce(nsnet_program* steps, std::vector<int>& kept) {
   const pid_t pid = StartClone(StartStub, &start, CLONE_VFORK | (Excursion::MemoryIsShared() ? CLONE_VM : 0));
   if (pid < 0) return pid;
   theirs.Reset(-1);
-  const size_t size = offsetof(nsnet_program, data) + steps->data_size;
-  const int error = WriteAll(ours.Get(), steps, size) ? ReadAnswer(ours.Get(), steps, size) : -ECANCELED;
+  const int error = WriteAll(ours.Get(), steps, SizeOf(*steps)) ? ReadAnswer(ours.Get(), steps) : -ECANCELED;
   ours.Reset(-1);
   const int status = WaitForClone(pid);
   // An exec that failed tells its error number by the exit status; 255 is the stub's own.

@@ -15,6 +15,14 @@ export interface Failure {
 /** Namespaces to enter, in order: [descriptor, CLONE_NEW…, descriptor, …]. */
 export type Entries = readonly (NativeFd | number)[];
 
+/** [call, flags, whether to keep what it opens, …arguments]; [number] stands for what an earlier step opened. */
+export type NativeStep = [
+  call: string,
+  flags: number,
+  keep: boolean,
+  ...(number | string | null | Uint8Array | NativeFd | [number])[],
+];
+
 /** Whole messages of a dump, as they come; at last how it ended. A promise where it must be waited for. */
 export type NextChunk = () => Chunk | Promise<Chunk>;
 type Chunk = Uint8Array | [errno: number, interrupted: boolean];
@@ -72,6 +80,12 @@ export interface Native {
     flags: number,
     data: string | null,
   ): Promise<number | Failure>;
+  steps(
+    where: Entries,
+    ownMemory: boolean,
+    move: boolean,
+    steps: readonly NativeStep[],
+  ): Promise<[failed: number, results: number[], kept: (NativeFd | null)[], rooms: Uint8Array[]] | Failure>;
   umount(where: Entries, ownMemory: boolean, target: string, flags: number): Promise<number | Failure>;
 
   socket(

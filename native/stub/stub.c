@@ -8,7 +8,11 @@
 #include <linux/types.h>
 #include <sys/socket.h>
 
-static struct nsnet_program program;
+static union {
+  struct nsnet_program program;
+  char bytes[NSNET_MAX_SIZE];
+} memory;
+static struct nsnet_program* const program = &memory.program;
 
 NSNET_BARE static long call(long number, long a, long b, long c) { return nsnet_syscall(number, a, b, c, 0, 0, 0); }
 
@@ -26,14 +30,14 @@ NSNET_BARE static int transfer(int number, int fd, char* bytes, long size) {
 NSNET_BARE static int answer(int fd) {
   union {
     struct cmsghdr header;
-    char bytes[CMSG_SPACE(sizeof(int) * NSNET_MAX_STEPS)];
+    char bytes[CMSG_SPACE(sizeof(int) * NSNET_MAX_KEPT)];
   } control;
   int* fds = (int*)CMSG_DATA(&control.header);
   int count = 0;
-  for (int i = 0; i < program.count; i++) {
-    if (nsnet_keeps(&program, i) && program.steps[i].result >= 0) fds[count++] = (int)program.steps[i].result;
+  for (int i = 0; i < program->count; i++) {
+    if (nsnet_keeps(program, i) && program->steps[i].result >= 0 && count < NSNET_MAX_KEPT)
+      fds[count++] = (int)program->steps[i].result;
   }
-  const long size = (long)(sizeof program - NSNET_DATA_SIZE + program.data_size);
   // The first byte carries the descriptors: ancillary data needs at least one, and comes with exactly that read.
   char first = 0;
   struct iovec vector = {&first, 1};
@@ -48,7 +52,7 @@ NSNET_BARE static int answer(int fd) {
     message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
   }
   if (call(SYS_sendmsg, fd, (long)&message, 0) != 1) return 0;
-  return transfer(SYS_write, fd, (char*)&program, size);
+  return transfer(SYS_write, fd, memory.bytes, program->data_at + (long)program->data_size);
 }
 
 // A process that exits lets go of its memory first, and with it of PR_SET_DUMPABLE: until it is gone, whoever has
@@ -57,9 +61,9 @@ NSNET_BARE static int answer(int fd) {
 NSNET_BARE static void leave_nothing(void) {
   call(436 /* close_range, 5.9 */, 0, ~0u, 0);
   if (call(SYS_chdir, (long)"/proc/self/fdinfo", 0, 0) == 0) call(SYS_chroot, (long)".", 0, 0);
-  volatile char* at = (volatile char*)&program;
-  const long used = program.data_size <= NSNET_DATA_SIZE ? program.data_size : NSNET_DATA_SIZE;
-  for (long left = sizeof program - NSNET_DATA_SIZE + used; left > 0; left--) *at++ = 0;
+  const long used = program->data_at + (long)program->data_size;
+  volatile char* at = memory.bytes;
+  for (long left = used <= (long)sizeof memory ? used : (long)sizeof memory; left > 0; left--) *at++ = 0;
 }
 
 NSNET_BARE __attribute__((used, noreturn)) void nsnet_stub(long* stack) {
@@ -67,11 +71,14 @@ NSNET_BARE __attribute__((used, noreturn)) void nsnet_stub(long* stack) {
   int fd = 0;
   while (*text >= '0' && *text <= '9') fd = fd * 10 + (*text++ - '0');
   call(SYS_prctl, PR_SET_PDEATHSIG, 9, 0);
-  const long head = (long)(sizeof program - NSNET_DATA_SIZE);
-  int ok = transfer(SYS_read, fd, (char*)&program, head) && program.count >= 0 && program.count <= NSNET_MAX_STEPS &&
-           program.data_size <= NSNET_DATA_SIZE && transfer(SYS_read, fd, (char*)program.data, program.data_size);
+  const long head = sizeof(struct nsnet_program);
+  int ok = transfer(SYS_read, fd, memory.bytes, head) && program->count >= 0 && program->count <= NSNET_MAX_STEPS &&
+           program->data_size <= NSNET_DATA_SIZE &&
+           program->data_at >= head + program->count * (long)sizeof(struct nsnet_step) &&
+           program->data_at <= sizeof memory - program->data_size &&
+           transfer(SYS_read, fd, memory.bytes + head, program->data_at + (long)program->data_size - head);
   if (ok) {
-    nsnet_run(&program);
+    nsnet_run(program);
     ok = answer(fd);
   }
   leave_nothing();
