@@ -9,6 +9,11 @@ export { OtherLink } from './links/other.js';
 export type { LinkFilter } from './links/read.js';
 export type { LinkInfo, LinkKinds, LinkOptions, LinkRef, LinkStats } from './links/types.js';
 export { Veth, VethPair } from './links/veth.js';
+export { BindMount, type BindOptions } from './mounts/bind.js';
+export type { MountFlags, Propagation } from './mounts/flags.js';
+export { type AttachOptions, type DetachOptions, Mount } from './mounts/mount.js';
+export type { Size } from './mounts/size.js';
+export { Tmpfs, type TmpfsOptions } from './mounts/tmpfs.js';
 export {
   Namespace,
   type NamespaceInfo,

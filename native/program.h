@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-#define NSNET_MAX_STEPS 1280  // an overlay of 500 layers, two for each
+#define NSNET_MAX_STEPS 1600  // an overlay of 500 layers, three for each
 #define NSNET_MAX_KEPT 253    // descriptors in one message (SCM_MAX_FD)
 #define NSNET_DATA_SIZE 262144
 

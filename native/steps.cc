@@ -26,14 +26,16 @@ struct Call {
   const char* name;
   long number;
   const char* signature;
-  // What it returns is a descriptor; or what it changes must be a clone's: namespaces, root, working directory.
-  enum { kPlain, kOpens, kMoves } nature;
+  // What it returns is a descriptor; or what it changes must be a clone's: namespaces, root, working directory; or the
+  // stub's, whose table of descriptors is not ours.
+  enum { kPlain, kOpens, kMoves, kOwnTable } nature;
 };
 
 // The numbers of calls newer than 5.0 are the same on every architecture, and older headers do not name them.
 constexpr Call kCalls[] = {
     {"chdir", SYS_chdir, "s", Call::kMoves},
     {"chroot", SYS_chroot, "s", Call::kMoves},
+    {"dup3", SYS_dup3, "fii", Call::kOwnTable},
     {"fchdir", SYS_fchdir, "f", Call::kMoves},
     {"fchmodat", SYS_fchmodat, "fsi", Call::kPlain},
     {"fchownat", SYS_fchownat, "fsiii", Call::kPlain},
@@ -42,6 +44,7 @@ constexpr Call kCalls[] = {
     {"fsmount", 432, "fii", Call::kOpens},
     {"fsopen", 430, "si", Call::kOpens},
     {"fspick", 433, "fsi", Call::kOpens},
+    {"lgetxattr", SYS_lgetxattr, "ssr", Call::kPlain},
     {"listmount", 458, "Bni", Call::kPlain},
     {"mkdirat", SYS_mkdirat, "fsi", Call::kPlain},
     {"mknodat", SYS_mknodat, "fsii", Call::kPlain},
@@ -147,6 +150,8 @@ GivenStep GivenStepOf(const Napi::Value& value, Request* request, int number) {
   if (call == nullptr) throw Napi::TypeError::New(value.Env(), "Expected the name of a call");
   if (call->nature == Call::kMoves && !request->move)
     throw Napi::TypeError::New(value.Env(), "Expected a program that moves");
+  if (call->nature == Call::kOwnTable && !request->where.own_memory)
+    throw Napi::TypeError::New(value.Env(), "Expected a program of the stub's");
   GivenStep step{call, static_cast<uint8_t>(NumberOf(list.Get(1u)) & (NSNET_OPTIONAL | NSNET_ALWAYS)), {}};
   if (call->nature == Call::kOpens) step.flags |= BoolOf(list.Get(2u)) ? NSNET_KEEP : NSNET_TEMPORARY;
   for (uint32_t i = 0; call->signature[i] != 0; i++)

@@ -24,7 +24,7 @@ export interface StepOptions {
 }
 
 /** Calls whose arguments ask for room, which comes back with what the kernel put there. */
-const ROOMS = new Set(['read', 'readlinkat', 'statmount', 'statx', 'listmount']);
+const ROOMS = new Set(['lgetxattr', 'read', 'readlinkat', 'statmount', 'statx', 'listmount']);
 
 /**
  * System calls that are made one after another, in one go, here or inside other namespaces. The first that fails ends
@@ -55,7 +55,7 @@ export class Steps {
       if (this.#options[number]?.keep) kept.set(number, fds[kept.size] as NativeFd | null);
       if (ROOMS.has(call as string)) room.set(number, rooms[room.size] as Uint8Array);
     }
-    const call = failed < 0 ? undefined : (this.#steps[failed]?.[0] as string).replace(/_fd$/, '');
+    const call = this.#steps[failed]?.[0].replace(/_fd$/, '');
     return new Outcome(failed < 0 ? undefined : { number: failed }, call, results, kept, room);
   }
 }

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { Netns } from 'nsnet';
 import { describe, expect, test } from 'vitest';
-import { ip, run } from '../support/witness.js';
+import { run } from '../support/witness.js';
 
 const program = fileURLToPath(new URL('./fixtures/together.mjs', import.meta.url));
 

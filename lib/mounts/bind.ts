@@ -1,0 +1,87 @@
+import type { Call } from '../handles/listing.js';
+import { Namespace } from '../namespaces/namespace.js';
+import { abortError, closedError, type NsnetError, unsupportedError } from '../syscalls/errors.js';
+import { Fd } from '../syscalls/fd.js';
+import type { Step, Steps } from '../syscalls/steps.js';
+import {
+  checkBoolean,
+  checkKeys,
+  checkObject,
+  checkSignal,
+  checkString,
+  invalidType,
+} from '../syscalls/validate.js';
+import { AT, O_CLOEXEC, O_PATH, OPEN_TREE } from './constants.js';
+import { type AllFlags, attributesOf, FLAG_KEYS, mountAttr, saysAnything } from './flags.js';
+import { Mount } from './mount.js';
+import { runMaking } from './place.js';
+import { placed } from './placed.js';
+
+export interface BindOptions extends AllFlags, Call {
+  /** A directory or file, or another mount. */
+  source: string | Mount;
+  /** Where to attach it. Default: detached. */
+  target?: string;
+  /** With the mounts below the source, and the flags for all of them. Default false, as `mount --bind`. */
+  recursive?: boolean;
+  /** A user namespace by whose map the owners of files are shown (Linux 5.12); needs CAP_SYS_ADMIN. */
+  idmap?: Namespace<'user'>;
+}
+
+/** A directory or file shown at a second place: mount(8), `--bind`. */
+export class BindMount extends Mount {
+  static async create(options: BindOptions): Promise<BindMount> {
+    checkObject('options', options);
+    checkKeys('options', options, ['source', 'target', 'recursive', 'idmap', 'signal', ...FLAG_KEYS]);
+    const { source, target, recursive = false, idmap, signal } = options;
+    checkSource(source);
+    checkBoolean('recursive', recursive);
+    if (idmap !== undefined && !(idmap instanceof Namespace && idmap.type === 'user'))
+      throw invalidType('idmap', 'a Namespace of type user', idmap);
+    checkSignal(signal);
+    const attributes = { ...attributesOf(options), propagation: 0 };
+    if (signal?.aborted) throw abortError(signal);
+    const all = recursive ? AT.RECURSIVE : 0;
+    let tree: Step | undefined;
+    const held = source instanceof Mount ? Fd.duplicate(source.fd) : undefined;
+    const outcome = await runMaking((steps) => {
+      const from = held ?? openSource(steps, source as string);
+      const flags = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | all;
+      tree = steps.add('open_tree', [from, '', flags], { keep: true });
+      if (idmap || saysAnything(attributes))
+        steps.add('mount_setattr', [tree, '', AT.EMPTY_PATH | all, mountAttr(attributes, idmap?.fd)]);
+    }).finally(() => held?.close());
+    const error = outcome.error({ subject: String(source) });
+    if (error) throw explain(error, recursive);
+    return placed(new BindMount(outcome.fd(tree as Step), true, { recursive }), options, target);
+  }
+}
+
+export function checkSource(source: unknown, name = 'source'): asserts source is string | Mount {
+  if (source instanceof Mount) {
+    if (source.closed) throw closedError(source.toString());
+    return;
+  }
+  if (typeof source !== 'string') throw invalidType(name, 'a path or a Mount', source);
+  checkString(name, source);
+}
+
+/** Symbolic links of a source are followed: it is the caller's own path. */
+export function openSource(steps: Steps, path: string, flags = 0): Step {
+  const absolute = path.startsWith('/') ? path : `${process.cwd()}/${path}`;
+  return steps.add('openat', [AT.FDCWD, absolute, O_PATH | O_CLOEXEC | flags, 0]);
+}
+
+function explain(error: NsnetError, recursive: boolean): NsnetError {
+  if (error.syscall === 'open_tree' && error.code === 'EINVAL')
+    return error.with({
+      hint: recursive
+        ? 'A detached mount can be a source from Linux 6.15 on'
+        : 'Without privileges a directory with mounts below it can only be bound with { recursive: true }; a detached mount can be a source from Linux 6.15 on',
+    });
+  if (error.code === 'ENOSYS')
+    return unsupportedError('this kernel has no mount_setattr(2) (Linux 5.12), or a filter forbids it', {
+      cause: error,
+    });
+  return error;
+}

@@ -1,0 +1,262 @@
+import { Handle } from '../handles/handle.js';
+import type { Call } from '../handles/listing.js';
+import { Namespace } from '../namespaces/namespace.js';
+import { abortError, closedError, type NsnetError, systemError, withNotUndone } from '../syscalls/errors.js';
+import type { Fd } from '../syscalls/fd.js';
+import type { Step, Steps } from '../syscalls/steps.js';
+import { checkBoolean, checkKeys, checkObject, checkSignal, invalidType } from '../syscalls/validate.js';
+import { AT, MNT_DETACH, OPEN_TREE, UMOUNT_NOFOLLOW } from './constants.js';
+import { type AllFlags, attributesOf, FLAG_KEYS, mountAttr } from './flags.js';
+import { mayMount, runMaking } from './place.js';
+import { type Created, statusOf, Target } from './target.js';
+
+export interface AttachOptions extends Call {
+  /** Makes a target that is missing, a directory or an empty file as the mount's root is; close() removes it. Default false. */
+  create?: boolean;
+  /** The mount namespace to attach it in. Default: this process's own. */
+  namespace?: Namespace<'mnt'>;
+}
+
+export interface DetachOptions extends Call {
+  /** Even if it is in use: what is open in it stays usable until it is closed. Default false: EBUSY. */
+  lazy?: boolean;
+}
+
+interface Attached {
+  target: Target;
+  created: Created[];
+}
+
+/**
+ * A mount, held by a descriptor. A detached one is in no directory: it is used by its `path`, and gone with this
+ * object or the process. attach() puts it on a directory or file.
+ */
+export class Mount extends Handle {
+  #fd: Fd;
+  #attached: Attached | undefined;
+  readonly #recursive: boolean;
+
+  /** @internal */
+  constructor(
+    fd: Fd,
+    owned: boolean,
+    { target, recursive = false }: { target?: Target; recursive?: boolean } = {},
+  ) {
+    super(owned);
+    this.#fd = fd;
+    this.#recursive = recursive;
+    if (target) this.#attached = { target, created: [] };
+    this.warnIfCollected(`Mount ${this.path}`);
+  }
+
+  /** What is mounted on `target`. EINVAL if nothing is. */
+  static async open(target: string, { signal }: Call = {}): Promise<Mount> {
+    checkSignal(signal);
+    const at = new Target(target);
+    if (signal?.aborted) throw abortError(signal);
+    const fd = await at.open();
+    const { mountRoot } = await statusOf(fd);
+    if (mountRoot) return new Mount(fd, false, { target: at });
+    await fd.close();
+    throw systemError(-22, 'open', { subject: at.path, hint: 'Nothing is mounted there' });
+  }
+
+  /**
+   * Attached, its target. Detached, or in another mount namespace, `/proc/<pid>/fd/N/`, for this process and its
+   * children of the same user: plain open, readdir, stat and write work through it; realpath(), process.cwd(), cp()
+   * of the path itself and import() do not, as they ask for a true path, which a detached mount does not have.
+   */
+  get path(): string {
+    const { target } = this.#attached ?? {};
+    if (target && !target.namespace) return target.path;
+    return `/proc/${process.pid}/fd/${this.#fd.number}/`;
+  }
+
+  /** The descriptor (O_PATH) of its root; −1 once closed. It stays this object's. */
+  get fd(): number {
+    return this.#fd.number;
+  }
+
+  /** Whether it is attached, as far as this object knows. */
+  get attached(): boolean {
+    return this.#attached !== undefined;
+  }
+
+  /**
+   * Puts it on a directory or file. The target is looked up to a descriptor first, without following magic links
+   * (openat2(2), RESOLVE_NO_MAGICLINKS), in a detached mount's `path` never out of it (RESOLVE_IN_ROOT); symbolic
+   * links that change afterwards change nothing. EINVAL inside a detached mount before Linux 6.15.
+   */
+  async attach(target: string, options: AttachOptions = {}): Promise<void> {
+    checkObject('options', options);
+    checkKeys('options', options, ['create', 'namespace', 'signal']);
+    const { create = false, namespace, signal } = options;
+    checkBoolean('create', create);
+    checkSignal(signal);
+    if (namespace !== undefined && !(namespace instanceof Namespace && namespace.type === 'mnt'))
+      throw invalidType('namespace', 'a Namespace of type mnt', namespace);
+    this.#checkOpen();
+    const at = new Target(target, namespace);
+    if (this.#attached)
+      throw systemError(-16, 'move_mount', {
+        subject: this.#attached.target.path,
+        hint: 'It is attached already',
+      });
+    if (signal?.aborted) throw abortError(signal);
+    let created: Created[] = [];
+    let error = await at.attach(this.#fd);
+    if (error?.code === 'ENOENT' && error.syscall === 'openat2' && create) {
+      const { directory } = await statusOf(this.#fd);
+      created = await at.create(directory);
+      error = await at.attach(this.#fd);
+    }
+    if (!error && signal?.aborted) {
+      this.#attached = { target: at, created };
+      await this.detach({ lazy: true });
+      throw abortError(signal);
+    }
+    if (error) {
+      const failure = explain(error, at);
+      await at.remove(created).catch((notUndone) => {
+        throw withNotUndone(failure, notUndone);
+      });
+      throw failure;
+    }
+    this.#attached = { target: at, created };
+  }
+
+  /** Changes what it allows: mount_setattr(2) (Linux 5.12). Of a recursive bind, with the mounts in it. */
+  async set(flags: AllFlags, { signal }: Call = {}): Promise<void> {
+    checkObject('flags', flags);
+    checkKeys('flags', flags, FLAG_KEYS);
+    checkSignal(signal);
+    const attributes = attributesOf(flags);
+    this.#checkOpen();
+    if (signal?.aborted) throw abortError(signal);
+    const at = AT.EMPTY_PATH | (this.#recursive ? AT.RECURSIVE : 0);
+    const add = (steps: Steps) => {
+      steps.add('mount_setattr', [this.#fd, '', at, mountAttr(attributes)]);
+    };
+    const error = (await this.#run(add)).error({ subject: this.path });
+    if (error) throw error;
+  }
+
+  /** Takes it off its target; it is a detached mount again. EBUSY if it is in use, or something is mounted in it. */
+  async detach({ lazy = false, signal }: DetachOptions = {}): Promise<void> {
+    checkBoolean('lazy', lazy);
+    checkSignal(signal);
+    this.#checkOpen();
+    if (!this.#attached)
+      throw systemError(-22, 'umount2', { subject: this.path, hint: 'It is not attached' });
+    if (signal?.aborted) throw abortError(signal);
+    const { target, created } = this.#attached;
+    if (lazy) await this.#replace(() => this.#unmountLazily());
+    else await this.#replace((held) => this.#unmountIdle(target, held));
+    this.#attached = undefined;
+    await target.remove(created);
+  }
+
+  override toString(): string {
+    return `${this.constructor.name} { path: '${this.path}' }`;
+  }
+
+  override toJSON(): unknown {
+    return { path: this.path, attached: this.attached };
+  }
+
+  /** Lazily, so that it cannot fail for being in use; never by its path, on which something else may be by now. */
+  protected override async dispose(owned: boolean): Promise<void> {
+    if (owned && this.#attached && !this.#fd.closed) {
+      const { target, created } = this.#attached;
+      await this.#unmountLazily().catch((error: NsnetError) => {
+        // Not mounted any more.
+        if (error.code !== 'EINVAL') throw error;
+      });
+      this.#attached = undefined;
+      await target.remove(created);
+    }
+    await this.#fd.close();
+  }
+
+  #checkOpen(): void {
+    if (this.closed) throw closedError(this.toString());
+  }
+
+  /** In the mount namespace that it is attached in; a detached one wherever this process may. */
+  #run(add: (steps: Steps) => void, move = false) {
+    return this.#attached ? this.#attached.target.run(add, move) : runMaking(add, { move });
+  }
+
+  /** Goes on with a detached copy of the mount, and takes the attached one off. */
+  async #replace(unmount: (held: Fd) => Promise<void>): Promise<void> {
+    let copy: Step | undefined;
+    const outcome = await this.#run((steps) => {
+      const flags =
+        AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | (this.#recursive ? AT.RECURSIVE : 0);
+      copy = steps.add('open_tree', [this.#fd, '', flags], { keep: true });
+    });
+    const error = outcome.error({ subject: this.path });
+    if (error) throw error;
+    const before = this.#fd;
+    const after = outcome.fd(copy as Step);
+    try {
+      await unmount(before);
+    } catch (failure) {
+      await after.close();
+      throw failure;
+    }
+    this.#fd = after;
+    await before.close();
+  }
+
+  async #unmountLazily(): Promise<void> {
+    const outcome = await this.#run((steps) => {
+      // Named, so that the stub has it by the same number.
+      steps.add('statx', [this.#fd, '', AT.EMPTY_PATH, 0, 256], { optional: true });
+      steps.add('umount2', [`/proc/self/fd/${this.#fd.number}`, MNT_DETACH]);
+    });
+    const error = outcome.error({ subject: this.path });
+    if (error) throw error;
+  }
+
+  /** The descriptor itself would keep it busy, so it is closed first; a mount point cannot be renamed meanwhile. */
+  async #unmountIdle(target: Target, held: Fd): Promise<void> {
+    const { mountId } = await statusOf(held);
+    const { directory, name } = await target.parentOf(mountId);
+    try {
+      await held.close();
+      const outcome = await this.#run((steps) => {
+        steps.add('fchdir', [directory]);
+        steps.add('umount2', [name, UMOUNT_NOFOLLOW]);
+      }, true);
+      const error = outcome.error({ subject: target.path });
+      if (!error) return;
+      this.#fd = await target.open();
+      throw error.code === 'EBUSY'
+        ? error.with({ hint: 'It is in use; { lazy: true } takes it off all the same' })
+        : error;
+    } finally {
+      await directory.close();
+    }
+  }
+}
+
+function explain(error: NsnetError, { namespace }: Target): NsnetError {
+  if (error.code === 'EPERM' && !mayMount() && !namespace)
+    return error.with({
+      hint: "Without CAP_SYS_ADMIN nothing can be attached in this process's mount namespace: use it by its path, or attach it in a MountNamespace",
+    });
+  if (error.code === 'ENOENT' && error.syscall === 'openat2')
+    return error.with({ hint: 'There is no such target; { create: true } makes it' });
+  if (error.code === 'ELOOP')
+    return error.with({
+      hint: 'A target is not looked up through magic links of /proc, or too many symbolic links',
+    });
+  if (error.code === 'ENOTDIR' && error.syscall === 'move_mount')
+    return error.with({ hint: 'A directory is mounted on a directory, a file on a file' });
+  if (error.code === 'EINVAL' && error.syscall === 'move_mount')
+    return error.with({
+      hint: 'Before Linux 6.15 nothing can be attached in a mount that is detached itself',
+    });
+  return error;
+}

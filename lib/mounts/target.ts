@@ -1,0 +1,220 @@
+import { constants } from 'node:fs';
+import type { Namespace } from '../namespaces/namespace.js';
+import { type NsnetError, systemError } from '../syscalls/errors.js';
+import { HERE, type Inside } from '../syscalls/excursion.js';
+import { Fd } from '../syscalls/fd.js';
+import { within } from '../syscalls/inside.js';
+import { type Outcome, type Step, Steps } from '../syscalls/steps.js';
+import { checkString, invalidValue } from '../syscalls/validate.js';
+import { AT, MOVE_MOUNT, O_CLOEXEC, O_PATH, RESOLVE } from './constants.js';
+import { runMaking } from './place.js';
+
+/** Of renames while a path is looked up inside a root, the kernel says EAGAIN: it is looked up again, so often. */
+const TRIES = 128;
+
+const EEXIST = -17;
+const ENOENT = -2;
+const EAGAIN = -11;
+
+/** Opens a path (O_PATH) as targets are looked up. */
+type Open = (path: string, flags?: number, keep?: boolean) => Step;
+
+/** A path, where it begins, and in which mount namespace. */
+export class Target {
+  /** As it was given, absolute. */
+  readonly path: string;
+  readonly namespace: Namespace<'mnt'> | undefined;
+  /** A detached mount that it is in: no link leads out of it. */
+  readonly #root: number | undefined;
+  readonly #inside: string;
+
+  constructor(path: unknown, namespace?: Namespace<'mnt'>) {
+    checkString('target', path);
+    if (path === '') throw invalidValue('target', 'a path', path);
+    if (namespace && !path.startsWith('/')) {
+      throw invalidValue('target', 'an absolute path in another mount namespace', path);
+    }
+    this.namespace = namespace;
+    this.path = path.startsWith('/') ? path : `${process.cwd()}/${path}`;
+    const detached = /^\/proc\/(self|\d+)\/fd\/(\d+)(?:\/(.*))?$/s.exec(this.path);
+    const ours = detached && (detached[1] === 'self' || Number(detached[1]) === process.pid);
+    this.#root = ours ? Number(detached[2]) : undefined;
+    this.#inside = ours ? detached[3] || '.' : this.path;
+  }
+
+  /** Its names, from where it begins. */
+  get #names(): string[] {
+    return this.#inside.split('/').filter((name) => name !== '' && name !== '.');
+  }
+
+  /** The directory it is in, and its name there. */
+  get #split(): [directory: string, name: string] {
+    const names = this.#names;
+    const name = names.pop();
+    if (name === undefined || name === '..')
+      throw invalidValue('target', 'a path that ends in a name', this.path);
+    return [this.#prefix(names), name];
+  }
+
+  #prefix(names: readonly string[]): string {
+    return `${this.#root === undefined ? '/' : ''}${names.join('/')}` || '.';
+  }
+
+  /** Runs a program where the target is. */
+  async #run(add: (steps: Steps, open: Open) => void): Promise<Outcome> {
+    const root = this.#root === undefined ? undefined : Fd.duplicate(this.#root);
+    const resolve = RESOLVE.NO_MAGICLINKS | (root ? RESOLVE.IN_ROOT : 0);
+    const fill = (steps: Steps) =>
+      add(steps, (path, flags = 0, keep = false) => {
+        const how = Buffer.alloc(24);
+        how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | flags), 0);
+        how.writeBigUInt64LE(BigInt(resolve), 16);
+        return steps.add('openat2', [root ?? AT.FDCWD, path, how], { keep });
+      });
+    try {
+      for (let tries = 1; ; tries++) {
+        const outcome = await (root ? runMaking(fill) : this.run(fill));
+        if (outcome.errno !== EAGAIN || tries === TRIES) return outcome;
+      }
+    } finally {
+      await root?.close();
+    }
+  }
+
+  /** Does something in its mount namespace. */
+  run(add: (steps: Steps) => void, move = false): Promise<Outcome> {
+    const steps = new Steps();
+    add(steps);
+    const go = (inside: Inside) => steps.run(inside, move);
+    return this.namespace ? within({ inside: { mnt: this.namespace } }, go) : go(HERE);
+  }
+
+  /** Attaches a detached mount there: to the descriptor that the path was looked up to, whatever becomes of the path. */
+  async attach(mount: Fd): Promise<NsnetError | undefined> {
+    const outcome = await this.#run((steps, open) => {
+      const at = open(this.#inside);
+      steps.add('move_mount', [mount, '', at, '', MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH]);
+    });
+    return outcome.error({ subject: this.path });
+  }
+
+  /** What is mounted there. */
+  async open(): Promise<Fd> {
+    let at: Step | undefined;
+    const outcome = await this.#run((_, open) => {
+      at = open(this.#inside, 0, true);
+    });
+    const error = outcome.error({ subject: this.path });
+    if (error) throw error;
+    return outcome.fd(at as Step);
+  }
+
+  /** Makes it, and the directories that lead to it; those that it made, the outermost first. */
+  async create(directory: boolean): Promise<Created[]> {
+    const names = this.#names;
+    const opened: Step[] = [];
+    const looked = await this.#run((_, open) => {
+      for (let depth = 1; depth <= names.length; depth++)
+        opened.push(open(this.#prefix(names.slice(0, depth))));
+    });
+    const missing = opened.findIndex((step) => looked.failed?.number === step.number);
+    if (missing < 0) return [];
+    if (looked.errno !== ENOENT) throw looked.error({ subject: this.path });
+    const made: { step: Step; depth: number }[] = [];
+    const outcome = await this.#run((steps, open) => {
+      for (let depth = missing; depth < names.length; depth++) {
+        const parent = open(this.#prefix(names.slice(0, depth)), constants.O_DIRECTORY);
+        const name = names[depth] as string;
+        const file = depth === names.length - 1 && !directory;
+        const step = file
+          ? steps.add('mknodat', [parent, name, constants.S_IFREG | 0o644, 0], { optional: true })
+          : steps.add('mkdirat', [parent, name, 0o755], { optional: true });
+        made.push({ step, depth });
+      }
+    });
+    const created = made
+      .filter(({ step }) => outcome.result(step) === 0)
+      .map(({ depth }) => ({
+        directory: this.#prefix(names.slice(0, depth)),
+        name: names[depth] as string,
+        file: depth === names.length - 1 && !directory,
+      }));
+    const refused = made
+      .map(({ step }) => outcome.result(step))
+      .find((result) => result < 0 && result !== EEXIST);
+    const error =
+      refused === undefined
+        ? outcome.error({ subject: this.path })
+        : systemError(refused, 'mkdirat', { subject: this.path });
+    if (!error) return created;
+    await this.remove(created);
+    throw error;
+  }
+
+  /** Removes what create() made, as far as it is empty. */
+  async remove(created: readonly Created[]): Promise<void> {
+    for (const { directory, name, file } of [...created].reverse()) {
+      let status: Step | undefined;
+      const looked = await this.#run((steps, open) => {
+        const parent = open(directory, constants.O_DIRECTORY);
+        status = steps.add('statx', [parent, name, AT.SYMLINK_NOFOLLOW, STATX_SIZE, 256]);
+        if (!file) steps.add('unlinkat', [parent, name, AT.REMOVEDIR]);
+      });
+      if (!file || looked.failed || sizeIn(looked.room(status as Step)) !== 0n) continue;
+      await this.#run((steps, open) => {
+        steps.add('unlinkat', [open(directory, constants.O_DIRECTORY), name, 0]);
+      });
+    }
+  }
+
+  /** The directory that the mount is in, if what is mounted there is that of the given id. */
+  async parentOf(mountId: bigint): Promise<{ directory: Fd; name: string }> {
+    const [path, name] = this.#split;
+    let parent: Step | undefined;
+    let status: Step | undefined;
+    const outcome = await this.#run((steps, open) => {
+      parent = open(path, constants.O_DIRECTORY, true);
+      status = steps.add('statx', [parent, name, AT.SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, 256]);
+    });
+    const error = outcome.error({ subject: this.path });
+    if (error) throw error;
+    const directory = outcome.fd(parent as Step);
+    if (mountIdIn(outcome.room(status as Step)) === mountId) return { directory, name };
+    await directory.close();
+    throw systemError(-22, 'umount2', {
+      subject: this.path,
+      hint: 'Something else is mounted there now, or nothing',
+    });
+  }
+}
+
+/** A directory or file that was made to be mounted on. */
+export interface Created {
+  directory: string;
+  name: string;
+  file: boolean;
+}
+
+const AT_NO_AUTOMOUNT = 0x800;
+const STATX_SIZE = 0x200;
+const STATX_MNT_ID = 0x1000;
+
+const sizeIn = (status: Uint8Array) => Buffer.from(status).readBigUInt64LE(40);
+const mountIdIn = (status: Uint8Array) => Buffer.from(status).readBigUInt64LE(144);
+
+/** What is known of an open mount: its number, whether its root is a directory, and whether it is a mount's root. */
+export async function statusOf(fd: Fd): Promise<{ mountId: bigint; directory: boolean; mountRoot: boolean }> {
+  const steps = new Steps();
+  const status = steps.add('statx', [fd, '', AT.EMPTY_PATH, STATX_MNT_ID | 0x1, 256]);
+  const outcome = await steps.run(HERE);
+  const error = outcome.error();
+  if (error) throw error;
+  const bytes = Buffer.from(outcome.room(status));
+  const type = bytes.readUInt16LE(28) & constants.S_IFMT;
+  return {
+    mountId: mountIdIn(bytes),
+    directory: type === constants.S_IFDIR,
+    // STATX_ATTR_MOUNT_ROOT (Linux 5.8).
+    mountRoot: (bytes.readBigUInt64LE(8) & 0x2000n) !== 0n,
+  };
+}
