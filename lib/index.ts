@@ -10,8 +10,10 @@ export type { LinkFilter } from './links/read.js';
 export type { LinkInfo, LinkKinds, LinkOptions, LinkRef, LinkStats } from './links/types.js';
 export { Veth, VethPair } from './links/veth.js';
 export { BindMount, type BindOptions } from './mounts/bind.js';
+export type { LayerChange } from './mounts/changes.js';
 export type { MountFlags, Propagation } from './mounts/flags.js';
 export { type AttachOptions, type DetachOptions, Mount } from './mounts/mount.js';
+export { OverlayMount, type OverlayOptions } from './mounts/overlay.js';
 export type { Size } from './mounts/size.js';
 export { Tmpfs, type TmpfsOptions } from './mounts/tmpfs.js';
 export {

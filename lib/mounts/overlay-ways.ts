@@ -1,0 +1,145 @@
+import { constants } from 'node:fs';
+import { CLONE } from '../syscalls/excursion.js';
+import type { Fd } from '../syscalls/fd.js';
+import type { Outcome, Step, Steps } from '../syscalls/steps.js';
+import { openSource } from './bind.js';
+import { AT, FSCONFIG, FSOPEN_CLOEXEC, MS, OPEN_TREE } from './constants.js';
+import { configure, type FsOption, finish } from './filesystem.js';
+import { runMaking } from './place.js';
+
+/** A layer: a path, or a mount's descriptor. */
+export type Layer = string | Fd;
+
+/** What an overlay consists of, the topmost lower first. */
+export interface Layers {
+  lower: readonly Layer[];
+  upper?: Layer;
+  work?: Layer;
+  options: readonly FsOption[];
+  attributes: number;
+}
+
+/**
+ * How the kernel is told its layers; none puts a path of the caller's into an option string:
+ * - fd: descriptors, FSCONFIG_SET_FD (detached mounts and O_PATH descriptors from Linux 6.15 on);
+ * - string: the clone goes into each directory, which is '.' then, one option a layer ('lowerdir+', Linux 6.7);
+ * - page: the stub numbers its descriptors, and names them in the one page of mount(2).
+ */
+export type OverlayWay = 'fd' | 'string' | 'page';
+
+export interface Making {
+  mount: Step;
+  log: Step[];
+  outcome: Outcome;
+}
+
+const directory = (steps: Steps, layer: Layer): Step | Fd =>
+  typeof layer === 'string' ? openSource(steps, layer, constants.O_DIRECTORY) : layer;
+
+async function byFd({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+  let end: ReturnType<typeof finish> | undefined;
+  const outcome = await runMaking((steps) => {
+    const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
+    configure(steps, context, options);
+    const set = (key: string, layer: Layer) =>
+      steps.add('fsconfig_fd', [context, FSCONFIG.SET_FD, key, null, directory(steps, layer)]);
+    for (const layer of lower) set('lowerdir+', layer);
+    if (upper !== undefined) set('upperdir', upper);
+    if (work !== undefined) set('workdir', work);
+    end = finish(steps, context, attributes);
+  });
+  return { ...(end as ReturnType<typeof finish>), outcome };
+}
+
+async function byString({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+  let end: ReturnType<typeof finish> | undefined;
+  const outcome = await runMaking(
+    (steps) => {
+      const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
+      configure(steps, context, options);
+      const set = (key: string, layer: Layer) => {
+        steps.add('fchdir', [directory(steps, layer)]);
+        steps.add('fsconfig', [context, FSCONFIG.SET_STRING, key, '.', 0]);
+      };
+      for (const layer of lower) set('lowerdir+', layer);
+      if (upper !== undefined) set('upperdir', upper);
+      if (work !== undefined) set('workdir', work);
+      end = finish(steps, context, attributes);
+    },
+    { move: true },
+  );
+  return { ...(end as ReturnType<typeof finish>), outcome };
+}
+
+/** Numbers that no descriptor of the stub's has by itself, and all below a limit of 1,024. */
+const FIRST_NUMBER = 520;
+
+async function byPage({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+  let mount: Step | undefined;
+  const outcome = await runMaking(
+    (steps) => {
+      steps.add('unshare', [CLONE.mnt]);
+      steps.add('mount', [null, '/', null, MS.REC | MS.PRIVATE, null]);
+      let next = FIRST_NUMBER;
+      const numberOf = (layer: Layer) => {
+        steps.add('dup3', [directory(steps, layer), next, 0]);
+        return String(next++);
+      };
+      const words = [`lowerdir=${lower.map(numberOf).join(':')}`];
+      if (upper !== undefined) words.push(`upperdir=${numberOf(upper)}`);
+      if (work !== undefined) words.push(`workdir=${numberOf(work)}`);
+      for (const [key, value] of options) words.push(value === true ? key : `${key}=${value}`);
+      // Where the numbers are names. What is mounted on /proc then is seen by nobody: this mount namespace ends here.
+      steps.add('chdir', ['/proc/self/fd']);
+      steps.add('mount', ['overlay', '/proc', 'overlay', attributes & 0xf, words.join(',')]);
+      const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC;
+      mount = steps.add('open_tree', [AT.FDCWD, '/proc', flags], { keep: true });
+    },
+    { ownMemory: true },
+  );
+  return { mount: mount as Step, log: [], outcome };
+}
+
+const ways: Record<OverlayWay, (layers: Layers) => Promise<Making>> = {
+  fd: byFd,
+  string: byString,
+  page: byPage,
+};
+
+let forced: OverlayWay | undefined;
+let probed: Promise<OverlayWay> | undefined;
+
+/** @internal For tests: another way than the kernel's best. */
+export function forceOverlayWay(way: OverlayWay | undefined): void {
+  forced = way;
+}
+
+/** The best this kernel has, found by doing, once. */
+export function overlayWay(): Promise<OverlayWay> {
+  if (forced) return Promise.resolve(forced);
+  probed ??= probe();
+  return probed;
+}
+
+async function probe(): Promise<OverlayWay> {
+  let byDescriptor: Step | undefined;
+  let one: Step | undefined;
+  const outcome = await runMaking(
+    (steps) => {
+      const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
+      const root = openSource(steps, '/', constants.O_DIRECTORY);
+      const optional = { optional: true };
+      byDescriptor = steps.add('fsconfig_fd', [context, FSCONFIG.SET_FD, 'lowerdir+', null, root], optional);
+      one = steps.add('fsconfig', [context, FSCONFIG.SET_STRING, 'lowerdir+', '/', 0], optional);
+    },
+    { move: true },
+  );
+  if (outcome.failed) return 'page';
+  if (outcome.result(byDescriptor as Step) === 0) return 'fd';
+  return outcome.result(one as Step) === 0 ? 'string' : 'page';
+}
+
+/** Makes it, detached. */
+export async function makeOverlay(layers: Layers): Promise<Making> {
+  return ways[await overlayWay()](layers);
+}

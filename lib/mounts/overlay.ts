@@ -1,0 +1,154 @@
+import { type Call, Listing } from '../handles/listing.js';
+import { abortError, type NsnetError, unsupportedError } from '../syscalls/errors.js';
+import { Fd } from '../syscalls/fd.js';
+import {
+  checkBoolean,
+  checkKeys,
+  checkObject,
+  checkSignal,
+  invalidType,
+  invalidValue,
+  outOfRange,
+} from '../syscalls/validate.js';
+import { checkSource } from './bind.js';
+import { type LayerChange, readChanges } from './changes.js';
+import { type FsOption, kernelSaid } from './filesystem.js';
+import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
+import { Mount } from './mount.js';
+import { type Layer, makeOverlay, overlayWay } from './overlay-ways.js';
+import { mayMount } from './place.js';
+import { placed } from './placed.js';
+
+/** The kernel's own limit (OVL_MAX_STACK). */
+export const MAX_LOWER = 500;
+
+export interface OverlayOptions extends AllFlags, Call {
+  /** Directories or mounts that are only read, the topmost first; up to 500. */
+  lower: readonly (string | Mount)[];
+  /** Where changes go. Without one the overlay is read-only, and needs two lowers. */
+  upper?: string | Mount;
+  /** An empty directory on the file system of `upper`. Needed with `upper`. */
+  work?: string | Mount;
+  /** Where to attach it. Default: detached. */
+  target?: string;
+  /** Never waits for the disk: after a crash the upper cannot be used again (Linux 5.10). Default false. */
+  volatile?: boolean;
+  /** Copies only the metadata of files whose metadata change. Not rootless. Default false. */
+  metacopy?: boolean;
+  /** Directories of lowers can be renamed; else that is EXDEV, as across file systems. Not rootless. Default false. */
+  redirectDir?: boolean;
+  /** Hard links of lowers stay links when they are copied up. Not rootless. Default false. */
+  index?: boolean;
+}
+
+const OWN = ['lower', 'upper', 'work', 'target', 'volatile', 'metacopy', 'redirectDir', 'index', 'signal'];
+
+/** Directories shown as one, changes going to the upper one: the kernel's overlayfs. */
+export class OverlayMount extends Mount {
+  readonly #layers: { lower: string[]; upper: string | undefined };
+
+  /** @internal */
+  constructor(fd: Fd, owned: boolean, layers: { lower: string[]; upper: string | undefined }) {
+    super(fd, owned);
+    this.#layers = layers;
+  }
+
+  /**
+   * All options that change how layers are read are set, whatever the kernel's defaults are. Without CAP_SYS_ADMIN
+   * (Linux 5.11) marks are kept in user.* attributes (`userxattr`), which the upper's file system must have.
+   */
+  static async create(options: OverlayOptions): Promise<OverlayMount> {
+    check(options);
+    const { lower, upper, work, target, signal } = options;
+    if (signal?.aborted) throw abortError(signal);
+    const held: Fd[] = [];
+    const layerOf = (source: string | Mount): Layer => {
+      if (!(source instanceof Mount)) return source;
+      if (source.attached && source.path !== pathOfFd(source)) return source.path;
+      const fd = Fd.duplicate(source.fd);
+      held.push(fd);
+      return fd;
+    };
+    try {
+      const layers = {
+        lower: lower.map(layerOf),
+        ...(upper !== undefined && { upper: layerOf(upper) }),
+        ...(work !== undefined && { work: layerOf(work) }),
+        options: settings(options),
+        attributes: attributesOf(options).set,
+      };
+      if (held.length > 0 && (await overlayWay()) !== 'fd') {
+        throw unsupportedError('a detached mount can be a layer from Linux 6.15 on; attach it first');
+      }
+      const { mount, log, outcome } = await makeOverlay(layers);
+      const error = outcome.error({
+        subject: 'a new overlay',
+        kernel: kernelSaid(log.map((step) => outcome.bytes(step))),
+      });
+      if (error) throw explain(error, options);
+      const paths = { lower: lower.map(pathOf), upper: upper === undefined ? undefined : pathOf(upper) };
+      return await placed(new OverlayMount(outcome.fd(mount), true, paths), options, target);
+    } finally {
+      await Promise.all(held.map((fd) => fd.close()));
+    }
+  }
+
+  /**
+   * What differs from the lowers, as `docker diff` says it, read from the upper layer: by path, directories before
+   * what is in them. A directory in which something changed is 'changed' itself.
+   */
+  changes({ signal }: Call = {}): Listing<LayerChange> {
+    checkSignal(signal);
+    const { lower, upper } = this.#layers;
+    return new Listing(
+      async () => (upper === undefined ? [] : readChanges(upper, lower, signal)),
+      undefined,
+      signal,
+    );
+  }
+}
+
+const pathOfFd = (mount: Mount) => `/proc/${process.pid}/fd/${mount.fd}/`;
+const pathOf = (source: string | Mount) => {
+  const path = source instanceof Mount ? source.path : source;
+  return path.startsWith('/') ? path : `${process.cwd()}/${path}`;
+};
+
+function check(options: OverlayOptions): void {
+  checkObject('options', options);
+  checkKeys('options', options, [...OWN, ...FLAG_KEYS]);
+  const { lower, upper, work } = options;
+  if (!Array.isArray(lower) || lower.length === 0) throw invalidType('lower', 'a non-empty array', lower);
+  if (lower.length > MAX_LOWER)
+    throw outOfRange('lower', `at most ${MAX_LOWER} layers (the kernel's OVL_MAX_STACK)`, lower.length);
+  for (const layer of lower) checkSource(layer, 'lower');
+  if (upper !== undefined) checkSource(upper, 'upper');
+  if (work !== undefined) checkSource(work, 'work');
+  if ((upper === undefined) !== (work === undefined))
+    throw invalidValue(upper === undefined ? 'upper' : 'work', 'both upper and work, or none', undefined);
+  for (const key of ['volatile', 'metacopy', 'redirectDir', 'index'] as const)
+    if (options[key] !== undefined) checkBoolean(key, options[key]);
+  checkSignal(options.signal);
+}
+
+function settings({ upper, volatile, metacopy, redirectDir, index }: OverlayOptions): FsOption[] {
+  const onOff = (value: boolean | undefined) => (value ? 'on' : 'off');
+  const rootless = !mayMount();
+  return [
+    ['metacopy', onOff(metacopy)],
+    ['redirect_dir', redirectDir ? 'on' : 'nofollow'],
+    ['index', onOff(index)],
+    ...(rootless ? [['userxattr', true] as const] : []),
+    ...(volatile && upper !== undefined ? [['volatile', true] as const] : []),
+  ];
+}
+
+function explain(error: NsnetError, { lower }: OverlayOptions): NsnetError {
+  if (error.syscall === 'fsopen' && error.code === 'ENODEV')
+    return unsupportedError('this kernel has no overlay file system', { cause: error });
+  if (error.syscall === 'openat')
+    return error.with({
+      hint: `One of the ${lower.length} lowers, or upper or work, is not there or is no directory`,
+    });
+  return error;
+}
