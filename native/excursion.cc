@@ -136,6 +136,11 @@ int Excursion::Run(const Where& where, Program& program, bool move) {
   steps->count += prefix;
   program.failed_call_ = own_memory ? SYS_execveat : SYS_clone;
   int error = own_memory ? RunInStub(steps, DescriptorsOf(where)) : RunShared(program);
+  if (error != 0) {
+    // It did not end, or its answer did not come whole: nothing of it stands.
+    steps->failed = -1;
+    steps->stands = 0;
+  }
   if (error == 0 && steps->failed >= 0) {
     error = static_cast<int>(steps->steps[steps->failed].result);
     program.failed_call_ = steps->steps[steps->failed].number;

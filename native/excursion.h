@@ -49,7 +49,7 @@ class Program {
   // The call that ended the program: 'setns', 'unshare', 'openat'…
   const char* FailedCall() const;
   // What was done up to the last step stands, whatever fails later.
-  void Stands() { program_->steps[program_->count - 1].flags |= NSNET_STANDS; }
+  void LetStand() { program_->steps[program_->count - 1].flags |= NSNET_STANDS; }
   // Where the program failed: whether the step is one of those that stand.
   bool Stands(int step) const { return step < program_->stands; }
   // The step that ended the program; -1 where it was none of them.

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -57,10 +58,10 @@ int OpenSelf(Program* program, const char* name) {
 }
 
 struct Shared {
-  std::mutex mutex;
+  std::mutex mutex;  // held for as long as it is made: not for those who only ask whether it is meant
   UniqueFd fd;
-  dev_t device = 0;
-  ino_t inode = 0;
+  std::atomic<dev_t> device = 0;
+  std::atomic<ino_t> inode = 0;  // 0 until there is one
 };
 
 Shared& TheShared() {
@@ -122,7 +123,7 @@ struct Wanted {
 
   // Networks that this process, or its shared user namespace, is to own.
   bool Simple() const {
-    if (request.flags != CLONE_NEWNET || where.closed) return false;
+    if (request.flags != CLONE_NEWNET || request.names.empty() || where.closed) return false;
     return where.entries.empty() || (where.entries.size() == 1 && where.EntersUser() && !where.EntersForeignUser());
   }
   bool Like(const Wanted& other) const {
@@ -163,7 +164,7 @@ void MakeTogether(std::vector<Wanted>* wanted) {
   std::vector<std::vector<int>> kept;
   for (const auto& one : *wanted) {
     kept.push_back(AddSteps(&program, one.where, one.request));
-    program.Stands();
+    program.LetStand();
   }
   const bool all = Excursion::Run(wanted->front().where, program, true) == 0;
   size_t made = 0;
@@ -292,11 +293,10 @@ int SharedUserNamespace(UniqueFd* fd, const char** call) {
 }
 
 bool IsSharedUserNamespace(int fd) {
-  Shared& shared = TheShared();
-  std::lock_guard<std::mutex> lock(shared.mutex);
+  const Shared& shared = TheShared();
+  const ino_t inode = shared.inode;
   struct stat status;
-  return shared.fd.Get() >= 0 && fstat(fd, &status) == 0 && status.st_dev == shared.device &&
-         status.st_ino == shared.inode;
+  return inode != 0 && fstat(fd, &status) == 0 && status.st_ino == inode && status.st_dev == shared.device;
 }
 
 void InitNamespaces(Napi::Env env, Napi::Object exports) {

@@ -182,17 +182,17 @@ Napi::Value LinkName(const Napi::CallbackInfo& info) {
 class Dump : public std::enable_shared_from_this<Dump> {
  public:
   void Push(Bytes chunk) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     chunks_.push_back(std::move(chunk));
-    Tell();
+    Tell(&lock);
   }
 
   void End(int error, bool interrupted) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    std::unique_lock<std::mutex> lock(mutex_);
     ended_ = true;
     error_ = error;
     interrupted_ = interrupted;
-    Tell();
+    Tell(&lock);
   }
 
   // A chunk, or how it ended, or a promise of either.
@@ -217,10 +217,12 @@ class Dump : public std::enable_shared_from_this<Dump> {
     return end;
   }
 
-  void Tell() {
-    if (!waiting_) return;
+  // Lets the lock go: whoever is woken takes it.
+  void Tell(std::unique_lock<std::mutex>* lock) {
     auto waiting = std::move(waiting_);
     waiting_ = nullptr;
+    lock->unlock();
+    if (!waiting) return;
     waiting->Settle([self = shared_from_this()](Napi::Env env) -> Napi::Value {
       std::lock_guard<std::mutex> lock(self->mutex_);
       return self->Take(env);

@@ -113,8 +113,8 @@ NSNET_BARE static inline void nsnet_run(struct nsnet_program* program) {
     volatile struct nsnet_step* step = &program->steps[i];
     const int close = (step->flags & (NSNET_TEMPORARY | NSNET_KEEP)) && !nsnet_keeps(program, i);
     if (step->done && step->result >= 0 && close) {
+      step->done = 0;  // first: killed in between, nobody closes the number again, which may be another's by then
       nsnet_syscall(SYS_close, step->result, 0, 0, 0, 0, 0);
-      step->done = 0;
     }
   }
 }

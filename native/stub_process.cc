@@ -125,7 +125,7 @@ int ReadAnswer(int fd, nsnet_program* program) {
   ssize_t got;
   do got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR);
-  if (got != 1) return got < 0 ? -errno : -ECANCELED;
+  if (got != 1) return got < 0 && errno != ECONNRESET ? -errno : -ECANCELED;
   int fds[NSNET_MAX_KEPT];
   size_t count = 0;
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {

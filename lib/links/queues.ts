@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
 
-/** As many as IFLA_NUM_TX_QUEUES may say. */
-const MOST = 4096;
+/** With more CPUs the kernel has its own way. */
+const MOST = 32;
+
+function atLeast(major: number, minor: number): boolean {
+  const [a = 0, b = 0] = release().split('.').map(Number);
+  return a > major || (a === major && b >= minor);
+}
 
 function count(): number | undefined {
   try {
@@ -11,7 +17,7 @@ function count(): number | undefined {
       const [first, last = first] = range.split('-').map(Number) as [number, number?];
       cpus += last - first + 1;
     }
-    return cpus >= 1 ? Math.min(cpus, MOST) : undefined;
+    return cpus >= 1 && cpus <= MOST ? cpus : undefined;
   } catch {
     return undefined;
   }
@@ -20,11 +26,12 @@ function count(): number | undefined {
 let cpus: number | undefined | 'unknown' = 'unknown';
 
 /**
- * How many queues the kernel gives a new veth: one for each CPU that there may be (5.15). Unless it was asked for
- * them it then takes all but one out of use, and each end's costs a grace period of RCU under its lock
- * (veth_init_queues(), netif_set_real_num_tx_queues()), which wakes every CPU. Nothing where it cannot be told.
+ * How many queues the kernel gives a new veth: one for each CPU that there may be (5.15; one before). Unless it was
+ * asked for them it then takes all but one out of use, and each end's costs a grace period of RCU under its lock
+ * (veth_init_queues(), netif_set_real_num_tx_queues()), which wakes every CPU. So all stay in use, with two entries
+ * each under /sys; of many CPUs that would be too much. Nothing where it cannot be told.
  */
 export function vethQueues(): { numTxQueues?: number; numRxQueues?: number } {
-  if (cpus === 'unknown') cpus = count();
+  if (cpus === 'unknown') cpus = atLeast(5, 15) ? count() : undefined;
   return cpus === undefined ? {} : { numTxQueues: cpus, numRxQueues: cpus };
 }

@@ -92,6 +92,7 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
         }
       },
       keep: (end) => {
+        if (this.closed) throw closedError(subject);
         this.#ends.add(end);
         return () => this.#ends.delete(end);
       },

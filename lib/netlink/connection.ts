@@ -34,7 +34,8 @@ export class Connection {
   #sequence = 1;
   #underWay = 0;
   #scheduled = false;
-  #preparing = false;
+  /** What the head of the queue waits for. */
+  #preparing: Promise<unknown> | undefined;
   #closed = false;
   #idle: (() => void)[] = [];
   #turn = 0;
@@ -99,6 +100,7 @@ export class Connection {
    */
   barrier(until?: Promise<unknown>): Promise<void> {
     if (this.#closed) return Promise.reject(closedError(this.#subject));
+    until?.catch(() => {});
     if (!until && !this.#busy) return Promise.resolve();
     return new Promise((resolve) => {
       this.#queue.push({ barrier: true, until, resolve, reject: () => resolve(), settled: false });
@@ -125,7 +127,7 @@ export class Connection {
   }
 
   get #busy(): boolean {
-    return this.#queue.length > 0 || this.#underWay > 0 || this.#preparing;
+    return this.#queue.length > 0 || this.#underWay > 0 || this.#preparing !== undefined;
   }
 
   #enqueue({ signal }: Request, item: Item): void {
@@ -172,13 +174,10 @@ export class Connection {
   #pass(barrier: Barrier): boolean {
     if (this.#underWay > 0 || this.#undone) return false;
     if (barrier.until) {
-      this.#preparing = true;
       const done = () => {
         barrier.until = undefined;
-        this.#preparing = false;
-        this.#pump();
       };
-      barrier.until.then(done, done);
+      this.#prepare(barrier.until, done, done);
       return false;
     }
     this.#queue.shift();
@@ -242,15 +241,23 @@ export class Connection {
     this.#send(fd, batch);
     if (!prepared) return true;
     const item = this.#queue.first;
-    this.#preparing = true;
-    const ready = (error?: unknown) => {
-      this.#preparing = false;
-      // Not taken from the queue: something may have been put in front of it. What is settled is passed over.
-      if (error !== undefined) reject(item, error);
+    // Not taken from the queue: something may have been put in front of it. What is settled is passed over.
+    this.#prepare(
+      prepared,
+      () => {},
+      (error) => reject(item, error),
+    );
+    return false;
+  }
+
+  /** The queue waits; not for what something was put in front of: it may be what this waits for. */
+  #prepare(work: Promise<unknown>, done: () => void, failed: (error: unknown) => void): void {
+    this.#preparing = work;
+    const ready = () => {
+      if (this.#preparing === work) this.#preparing = undefined;
       this.#pump();
     };
-    Promise.resolve(prepared).then(() => ready(), ready);
-    return false;
+    work.then(done, failed).then(ready);
   }
 
   #send(fd: Fd, batch: Batch): void {
@@ -295,7 +302,9 @@ export class Connection {
       this.#undone = undefined;
       this.#resume = true;
       const asked = (item: Item) => 'ask' in item && item.ask;
-      this.#queue.putBack(undone.filter((item) => !asked(item)));
+      const back = undone.filter((item) => !asked(item));
+      this.#queue.putBack(back);
+      if (back.length > 0) this.#preparing = undefined;
       // The queue may wait for these.
       for (const item of undone) if (asked(item)) this.#sendOne(fd, item as Pending);
     }

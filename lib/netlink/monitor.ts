@@ -3,14 +3,13 @@ import type { Fd } from '../syscalls/fd.js';
 import { type NativeWatch, native } from '../syscalls/native.js';
 import { answerOf } from './batch.js';
 import { Bytes, littleEndian } from './bytes.js';
-import { AF, NETLINK_OPTION, NLMSG } from './constants.js';
+import { AF, ENOBUFS, NETLINK_OPTION, NLMSG } from './constants.js';
 import { framesOf } from './frames.js';
 import type { Answer } from './request.js';
 
 const SOL_NETLINK = 270;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
-const ENOBUFS = -105;
 const EAGAIN = -11;
 const MSG_TRUNC = 0x20;
 /** Asked for; the kernel gives what it allows. */

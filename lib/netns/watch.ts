@@ -109,7 +109,7 @@ export class Watch<T, Shown = T> implements AsyncIterableIterator<Change<Shown>>
     this.#forget = this.#inner.keep(() => this.#end());
     // Listening begins before reading, so that nothing falls between the two.
     const listening = this.#open();
-    void this.#inner.route.barrier(listening);
+    this.#inner.route.barrier(listening).catch(() => {});
     const reading = this.#what.read(signal);
     reading.catch(() => {});
     await listening;
