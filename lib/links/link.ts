@@ -7,7 +7,13 @@ import type { Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkBrief, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, closedError, type NsnetError, systemError, withNotUndone } from '../syscalls/errors.js';
-import { checkBoolean, checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
+import {
+  checkBoolean,
+  checkKeys,
+  checkObject,
+  checkSignal,
+  illegalConstructor,
+} from '../syscalls/validate.js';
 import { type AddressSpec, addressRequest } from './addresses.js';
 import { brandLink } from './brand.js';
 import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
@@ -41,7 +47,13 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   #info: LinkInfo<K>;
   #deleted = false;
 
-  constructor({ netns, info, owned }: Found) {
+  constructor(found: Found) {
+    if (!found?.info) {
+      const { name } = new.target;
+      const made = 'create' in new.target ? `${name}.create({ netns, … })` : 'netns.links.get(name)';
+      throw illegalConstructor(name, made);
+    }
+    const { netns, info, owned } = found;
     super(owned);
     this.#netns = netns;
     this.#info = info as LinkInfo<K>;

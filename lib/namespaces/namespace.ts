@@ -4,7 +4,14 @@ import { closedError, NsnetError, systemError } from '../syscalls/errors.js';
 import { CLONE, checkedFd, HERE, isFailure, type NamespaceType } from '../syscalls/excursion.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
-import { checkInteger, checkObject, checkString, invalidType, invalidValue } from '../syscalls/validate.js';
+import {
+  checkInteger,
+  checkObject,
+  checkString,
+  illegalConstructor,
+  invalidType,
+  invalidValue,
+} from '../syscalls/validate.js';
 import { listNamespaces } from './list.js';
 
 export type { NamespaceType };
@@ -49,6 +56,7 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
   protected readonly handle: Fd;
 
   protected constructor(handle: Fd, owned: boolean, type?: T) {
+    if (!(handle instanceof Fd)) throw illegalConstructor(new.target.name, `${new.target.name}.create()`);
     super(owned);
     this.handle = handle;
     const info = native().nsInfo(handle.native);

@@ -15,6 +15,7 @@ import { type PingOptions, type PingRun, ping } from '../sockets/ping.js';
 import { abortError, NsnetError, withDetails, withNotUndone } from '../syscalls/errors.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
+import { illegalConstructor } from '../syscalls/validate.js';
 import { Addresses } from './addresses.js';
 import { checkNetnsOptions, makeNetns, type NetnsOptions } from './create.js';
 import { Links } from './links.js';
@@ -59,7 +60,10 @@ export class Netns extends NetworkNamespace {
   /** Names that close() takes away. */
   readonly #attached: string[] = [];
 
-  private constructor({ handle, owned, name, path, route, subject }: Parts) {
+  private constructor(parts: Parts) {
+    // Private to TypeScript alone.
+    if (!(parts?.handle instanceof Fd)) throw illegalConstructor('Netns', 'Netns.create()');
+    const { handle, owned, name, path, route, subject } = parts;
     super(handle, owned, subject, route);
     if (name !== undefined) this.name = name;
     if (path !== undefined) this.path = path;

@@ -40,6 +40,14 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
   );
 }
 
+/** Thrown by the constructor of a class whose objects `instead` makes: Node's ERR_ILLEGAL_CONSTRUCTOR. */
+export function illegalConstructor(name: string, instead: string): TypeError {
+  return argumentError(
+    new TypeError(`new ${name}() makes nothing: use \`await ${instead}\``),
+    'ERR_ILLEGAL_CONSTRUCTOR',
+  );
+}
+
 export function checkString(name: string, value: unknown): asserts value is string {
   if (typeof value !== 'string') throw invalidType(name, 'a string', value);
   if (value.includes('\0')) throw invalidValue(name, 'a string without NUL bytes', value);

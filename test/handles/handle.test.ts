@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { Bridge, Handle, Netns, Veth } from 'nsnet';
+import { Bridge, Handle, Link, Namespace, Netns, OtherLink, Veth } from 'nsnet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 /** A handle whose closing is watched. */
@@ -51,6 +51,24 @@ describe('close()', () => {
     expect(handle.release()).toBe(handle);
     await handle.close();
     expect(handle.disposals).toEqual([false]);
+  });
+});
+
+describe('new where there is create(): an error that says so', () => {
+  test.each<[new (...args: never[]) => Handle, string]>([
+    [Netns as never, 'await Netns.create()'],
+    [Namespace as never, 'await Namespace.create()'],
+    [Veth, 'await Veth.create({ netns, … })'],
+    [Bridge, 'await Bridge.create({ netns, … })'],
+    [OtherLink, 'await netns.links.get(name)'],
+    [Link, 'await netns.links.get(name)'],
+  ])('%o', (type, instead) => {
+    for (const args of [[], ['lab'], [{ name: 'lab' }], [null]]) {
+      const make = () => Reflect.construct(type, args);
+      expect(make).toThrow(TypeError);
+      expect(make).toThrow(expect.objectContaining({ code: 'ERR_ILLEGAL_CONSTRUCTOR' }));
+      expect(make).toThrow(instead);
+    }
   });
 });
 
