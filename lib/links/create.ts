@@ -3,12 +3,12 @@ import { NLM_F } from '../netlink/constants.js';
 import { after, type Gate, type Request } from '../netlink/request.js';
 import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkBrief, type LinkRequest } from '../rtnetlink/link.js';
-import { abortError, NsnetError, withNotUndone } from '../syscalls/errors.js';
+import { abortError, NsnetError, withDetails, withNotUndone } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
 import { Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
-import { someDying } from './dying.js';
+import { takenEnds } from './dying.js';
 import { type Attributes, attributesOf, type End, subjectOf } from './end.js';
-import { altNamesRequest, deleteLinkRequest, explainLink } from './requests.js';
+import { altNamesRequest, deleteLinkRequest, explainLink, nameInUse } from './requests.js';
 import type { LinkOptions } from './types.js';
 
 /** How long a name may be taken by a link whose far end's namespace is being torn down; that takes some 50 ms. */
@@ -62,7 +62,9 @@ export async function makeLink<T>(making: Making, build: () => Promise<T>): Prom
     } catch (error) {
       // What came of `made` is known by now.
       const taken = error instanceof NsnetError && error.code === 'EEXIST' && (await failed(made));
-      if (!taken || performance.now() > until || !(await someDying(ends))) throw error;
+      if (!taken || performance.now() > until) throw error;
+      const held = await takenEnds(ends);
+      if (held.length > 0) throw withDetails(error, { hint: takenHint(making, held) });
       await sleep(5, undefined, { signal }).catch(() => {
         throw abortError(signal);
       });
@@ -71,6 +73,12 @@ export async function makeLink<T>(making: Making, build: () => Promise<T>): Prom
 }
 
 const endsOf = ({ near, far }: Making): End[] => (far ? [near, far] : [near]);
+
+/** Two ends may have one name, in namespaces that have none: which end it is, is told by its argument. */
+function takenHint({ near, far }: Making, held: End[]): string {
+  const which = (end: End) => (end === near ? ' (`end`)' : ' (`otherEnd`)');
+  return nameInUse(...held.map((end) => `${subjectOf(end)}${far ? which(end) : ''}`));
+}
 
 const failed = (work: Promise<unknown>): Promise<boolean> =>
   work.then(

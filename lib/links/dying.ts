@@ -6,18 +6,20 @@ import type { End } from './end.js';
 const NOTICING_MILLISECONDS = 1000;
 
 /**
- * Whether the names are free, or belong only to near ends of veths whose far ends' namespaces are gone already, which
+ * Those whose names are taken for good: not by near ends of veths whose far ends' namespaces are gone already, which
  * the kernel removes soon.
  */
-export async function someDying(ends: End[]): Promise<boolean> {
-  for (const { inner, name } of ends) {
+export async function takenEnds(ends: End[]): Promise<End[]> {
+  const taken: End[] = [];
+  for (const end of ends) {
+    const { inner, name } = end;
     const found = await inner.route.request(getLinkRequest(name, inner.subject)).catch(() => undefined);
     if (!found) continue;
     const { linkinfo, linkNetnsid } = linkAnswer(found).attributes;
     if (linkinfo?.kind !== 'veth' || linkNetnsid === undefined || !(await isGone(inner, linkNetnsid)))
-      return false;
+      taken.push(end);
   }
-  return true;
+  return taken;
 }
 
 /** A number that stands for no living namespace: asked to look there, the kernel says EINVAL (5.0). */

@@ -20,7 +20,7 @@ import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from '
 import { readInfo } from './info.js';
 import { moveLink } from './move.js';
 import { waitUntilReady } from './ready.js';
-import { altNamesRequest, deleteLinkRequest, explainLink } from './requests.js';
+import { altNamesRequest, deleteLinkRequest, explainLink, explainTaken, nameInUse } from './requests.js';
 import type { LinkInfo, LinkKinds, LinkOptions, LinkStats } from './types.js';
 import { checkAddresses, checkLinkChanges } from './validate.js';
 
@@ -301,6 +301,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     const inner = this.#open();
     const { flags = 0, change = 0, prepare, signal } = how;
     const { index, subject } = this;
+    let renamed = '';
     const work = async () => {
       const changed = inner.route.run({
         name: 'RTM_NEWLINK',
@@ -309,13 +310,16 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
         codec,
         body: () => {
           const content = typeof attributes === 'function' ? attributes() : attributes;
-          if (content.ifname !== undefined) forgetNames(inner);
+          if (content.ifname !== undefined) {
+            renamed = `link '${content.ifname}' in ${inner.subject}`;
+            forgetNames(inner);
+          }
           return { index, flags, change, attributes: content };
         },
         subject,
         prepare,
         signal,
-        explain: explainLink,
+        explain: (error) => explainLink(renamed ? explainTaken(error, nameInUse(renamed)) : error),
       });
       const look = inner.route.request({ ...getLinkRequest(index, inner.subject), signal });
       const [, answers] = await Promise.all([changed, look]);

@@ -3,7 +3,7 @@ import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkBrief, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError } from '../syscalls/errors.js';
 import { forgetNames, getLinkRequest, linkAnswer } from './devices.js';
-import { explainLink } from './requests.js';
+import { explainLink, explainTaken } from './requests.js';
 import type { LinkInfo } from './types.js';
 
 /** A link that goes from one namespace to another. */
@@ -17,6 +17,9 @@ export interface Move {
   subject: string;
   signal?: AbortSignal | undefined;
 }
+
+const NAMES_TAKEN =
+  'A link there has its name already, or one of its alternative names: move it with another `name`';
 
 /** Moves it and reads it there. Not with the signal: once it is sent, where the link is must be known. */
 export async function moveLink({ here, there, info, name, subject, signal }: Move): Promise<LinkBrief> {
@@ -35,7 +38,7 @@ export async function moveLink({ here, there, info, name, subject, signal }: Mov
       return { index: info.index, attributes };
     },
     subject: `${subject} to ${there.subject}`,
-    explain: explainLink,
+    explain: (error) => explainLink(explainTaken(error, NAMES_TAKEN)),
   });
   const answers = await there.route.request(getLinkRequest(name, there.subject)).catch(async (error) => {
     await bringBack(here, there, name, info).catch(() => undefined);

@@ -32,6 +32,7 @@ export function altNamesRequest(
       };
     },
     subject,
+    explain: (error) => explainTaken(error, 'A link there has one of these names already'),
   };
 }
 
@@ -53,6 +54,17 @@ export function deleteLinkRequest(inner: Internals, index: number, subject: stri
 export const NEEDS_NET_ADMIN: ErrorDetails = {
   hint: 'This needs CAP_NET_ADMIN in the user namespace that owns the network namespace (for two ends, in both)',
 };
+
+/** For a name that was asked for: what has it. */
+export function nameInUse(...subjects: string[]): string {
+  const all = subjects.map((subject) => `a ${subject}`).join(' and ');
+  return `There is ${all} already: choose another name, or delete() it first`;
+}
+
+/** EEXIST, with what has the name. */
+export function explainTaken(error: NsnetError, hint: string): NsnetError {
+  return error.code === 'EEXIST' ? withDetails(error, { hint }) : error;
+}
 
 /** What is known of the causes of refusals. */
 export function explainLink(error: NsnetError): NsnetError {

@@ -42,8 +42,12 @@ export function nameOf(path: string | undefined): string | undefined {
 /** Gives a name that this process and its Workers know; EEXIST if it is in use. */
 export function label(name: string, namespace: Fd): void {
   const result = native().label(name, namespace.native);
-  if (result < 0) throw systemError(result, 'label', { subject: `${subjectOf(name)} in this process` });
+  if (result >= 0) return;
+  const hint = result === -17 ? NAME_IN_USE : undefined;
+  throw systemError(result, 'label', { subject: `${subjectOf(name)} in this process`, hint });
 }
+
+const NAME_IN_USE = 'There is one of that name: Netns.open() it, or delete() it first';
 
 function subjectOf(name: string): string {
   return `netns '${name}'`;
@@ -124,7 +128,7 @@ async function reserve(path: string, subject: string): Promise<void> {
 function fromNode(error: unknown, subject: string): NsnetError {
   const { errno, syscall } = error as NodeJS.ErrnoException;
   const hints: Record<number, string> = {
-    [-17]: 'There is one of that name: Netns.open() it, or delete() it first',
+    [-17]: NAME_IN_USE,
     [-30]: `${NETNS_DIRECTORY} is on a read-only file system`,
   };
   return systemError(errno ?? -5, syscall ?? 'open', { subject, hint: hints[errno ?? 0] });

@@ -109,6 +109,7 @@ describe('refused, it stays where it is', () => {
     await expect(veth.moveTo(to)).rejects.toMatchObject({
       code: 'EEXIST',
       subject: expect.stringContaining("'v'"),
+      hint: expect.stringContaining('move it with another `name`'),
     });
     await expect(veth.moveTo(to, { name: 'x' })).rejects.toMatchObject({ code: 'EEXIST' });
     await expect(veth.moveTo(to, { name: 'also-x' })).rejects.toMatchObject({ code: 'EEXIST' });

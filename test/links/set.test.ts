@@ -101,9 +101,15 @@ describe('set()', () => {
     await Bridge.create({ netns, name: 'taken', altNames: ['taken-too'] });
     const before = await seen();
     for (const name of ['taken', 'taken-too']) {
-      await expect(veth.set({ name, mtu: 1300 })).rejects.toMatchObject({ code: 'EEXIST' });
+      await expect(veth.set({ name, mtu: 1300 })).rejects.toMatchObject({
+        code: 'EEXIST',
+        hint: expect.stringContaining(`There is a link '${name}' in`),
+      });
     }
-    await expect(veth.set({ altNames: ['taken'] })).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(veth.set({ altNames: ['taken'] })).rejects.toMatchObject({
+      code: 'EEXIST',
+      hint: expect.stringContaining('one of these names'),
+    });
     expect(await seen()).toMatchObject({ ifname: before.ifname });
     expect((await seen()).altnames).toBeUndefined();
     expect(veth.name).toBe('v');

@@ -14,11 +14,16 @@ afterEach(async () => {
   await b.close();
 });
 
-/** Refused without waiting for anybody to go. */
-async function expectTaken(work: () => Promise<unknown>, ...namespaces: Netns[]): Promise<void> {
+/** Refused without waiting for anybody to go, and the hint tells whose name it was. */
+async function expectTaken(
+  work: () => Promise<unknown>,
+  whose: string,
+  ...namespaces: Netns[]
+): Promise<void> {
   const before = await stateOf(...namespaces);
   const start = performance.now();
-  await expect(work()).rejects.toMatchObject({ code: 'EEXIST', syscall: 'RTM_NEWLINK' });
+  const hint = `There is a ${whose} already: choose another name, or delete() it first`;
+  await expect(work()).rejects.toMatchObject({ code: 'EEXIST', syscall: 'RTM_NEWLINK', hint });
   expect(performance.now() - start).toBeLessThan(1000);
   await expectState(before, 'afterwards', ...namespaces);
 }
@@ -26,32 +31,65 @@ async function expectTaken(work: () => Promise<unknown>, ...namespaces: Netns[])
 describe('in use: EEXIST at once, and nothing is changed', () => {
   test('of a bridge', async () => {
     await Bridge.create({ netns: a, name: 'x' });
-    await expectTaken(() => Bridge.create({ netns: a, name: 'x' }), a);
-    await expectTaken(() => Bridge.create({ netns: a, name: 'lo' }), a);
+    await expectTaken(() => Bridge.create({ netns: a, name: 'x' }), "link 'x' in an unnamed netns", a);
+    await expectTaken(() => Bridge.create({ netns: a, name: 'lo' }), "link 'lo' in an unnamed netns", a);
   });
 
   test('of a cable’s near end', async () => {
     await Bridge.create({ netns: a, name: 'x' });
-    await expectTaken(() => Veth.create({ netns: a, name: 'x' }, { netns: b, name: 'y' }), a, b);
-    await expectTaken(() => Veth.create({ netns: a, name: 'x' }, { netns: a, name: 'y' }), a, b);
+    await expectTaken(
+      () => Veth.create({ netns: a, name: 'x' }, { netns: b, name: 'y' }),
+      "link 'x' in an unnamed netns (`end`)",
+      a,
+      b,
+    );
+    await expectTaken(
+      () => Veth.create({ netns: a, name: 'x' }, { netns: a, name: 'y' }),
+      "link 'x' in an unnamed netns (`end`)",
+      a,
+      b,
+    );
   });
 
   test('of its far end', async () => {
     await Bridge.create({ netns: b, name: 'y' });
-    await expectTaken(() => Veth.create({ netns: a, name: 'x' }, { netns: b, name: 'y' }), a, b);
+    await expectTaken(
+      () => Veth.create({ netns: a, name: 'x' }, { netns: b, name: 'y' }),
+      "link 'y' in an unnamed netns (`otherEnd`)",
+      a,
+      b,
+    );
     await Bridge.create({ netns: a, name: 'z' });
-    await expectTaken(() => Veth.create({ netns: a, name: 'x' }, { netns: a, name: 'z' }), a, b);
+    await expectTaken(
+      () => Veth.create({ netns: a, name: 'x' }, { netns: a, name: 'z' }),
+      "link 'z' in an unnamed netns (`otherEnd`)",
+      a,
+      b,
+    );
   });
 
   test('as an alternative name', async () => {
     await Bridge.create({ netns: a, name: 'x', altNames: ['also-x'] });
-    await expectTaken(() => Bridge.create({ netns: a, name: 'also-x' }), a);
-    await expectTaken(() => Veth.create({ netns: a, name: 'v' }, { netns: a, name: 'also-x' }), a);
+    await expectTaken(
+      () => Bridge.create({ netns: a, name: 'also-x' }),
+      "link 'also-x' in an unnamed netns",
+      a,
+    );
+    await expectTaken(
+      () => Veth.create({ netns: a, name: 'v' }, { netns: a, name: 'also-x' }),
+      "link 'also-x' in an unnamed netns (`otherEnd`)",
+      a,
+    );
   });
 
   test('by a cable whose ends both live', async () => {
     await Veth.create({ netns: a, name: 'x' }, { netns: b, name: 'y' });
-    await expectTaken(() => Veth.create({ netns: a, name: 'x' }, { netns: b, name: 'y' }), a, b);
+    await expectTaken(
+      () => Veth.create({ netns: a, name: 'x' }, { netns: b, name: 'y' }),
+      "link 'x' in an unnamed netns (`end`) and a link 'y' in an unnamed netns (`otherEnd`)",
+      a,
+      b,
+    );
   });
 
   test('an alternative name that is wanted: what was made goes again', async () => {
@@ -59,6 +97,7 @@ describe('in use: EEXIST at once, and nothing is changed', () => {
     const before = await stateOf(a, b);
     await expect(Bridge.create({ netns: a, name: 'y', altNames: ['fine', 'also-x'] })).rejects.toMatchObject({
       code: 'EEXIST',
+      hint: 'A link there has one of these names already',
     });
     await expect(
       Veth.create({ netns: b, name: 'y' }, { netns: a, name: 'z', altNames: ['x'] }),

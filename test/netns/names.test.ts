@@ -22,6 +22,7 @@ describe('both ways', () => {
       code: 'EEXIST',
       errno: -17,
       subject: expect.stringContaining(name),
+      hint: expect.stringContaining('Netns.open()'),
     });
     expect(await listed()).toContain(name);
     await first.close();
