@@ -91,7 +91,8 @@ export function checkLinkRef(ref: unknown, inner: Internals, argument: string): 
   if (ref.closed) throw closedError(ref.subject);
   const other = internals(ref.netns);
   if (other !== inner && ref.netns.id !== inner.id) {
-    throw invalidValue(argument, `a link of ${inner.subject}, not of ${other.subject},`, ref.name);
+    // Most namespaces have no name: that of the wrong one would not tell them apart.
+    throw invalidValue(argument, `a link of the same netns, not of another (${other.subject}),`, ref.name);
   }
 }
 

@@ -47,9 +47,13 @@ export function deleteLinkRequest(inner: Internals, index: number, subject: stri
       return { index };
     },
     subject,
-    explain: explainLink,
+    explain: (error) => explainLink(error.code === 'EOPNOTSUPP' ? withDetails(error, STAYS) : error),
   };
 }
+
+const STAYS: ErrorDetails = {
+  hint: "Only virtual links can be deleted: hardware cannot, and 'lo' goes with its namespace",
+};
 
 export const NEEDS_NET_ADMIN: ErrorDetails = {
   hint: 'This needs CAP_NET_ADMIN in the user namespace that owns the network namespace (for two ends, in both)',
@@ -70,7 +74,12 @@ export function explainTaken(error: NsnetError, hint: string): NsnetError {
 export function explainLink(error: NsnetError): NsnetError {
   const hints: Record<string, ErrorDetails> = {
     EPERM: NEEDS_NET_ADMIN,
-    EOPNOTSUPP: { hint: 'This kernel has no such kind of link, or the kind cannot do this' },
+    EOPNOTSUPP: {
+      hint: 'This kernel has no such kind of link, or the kind cannot do this, or `master` is no bridge',
+    },
+    EADDRNOTAVAIL: {
+      hint: "A link's `mac` must be unicast: its first byte even, and not all zeros, as in '02:00:00:00:00:01'",
+    },
     ENODEV: { hint: 'The link, its master or its namespace is gone' },
   };
   const details = hints[error.code];

@@ -1,6 +1,7 @@
 import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
-import { closedError, NsnetError, systemError } from '../syscalls/errors.js';
+import { capable } from '../syscalls/capabilities.js';
+import { closedError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
 import { CLONE, checkedFd, HERE, isFailure, type NamespaceType } from '../syscalls/excursion.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
@@ -79,7 +80,7 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
     this.warnIfCollected(`${this.type} namespace ${this.id}`);
   }
 
-  /** The descriptor, O_CLOEXEC; -1 once closed. It stays this object's. */
+  /** The descriptor, O_CLOEXEC; −1 once close() has resolved. It stays this object's: not for others to close. */
   get fd(): number {
     return this.handle.number;
   }
@@ -207,6 +208,13 @@ function inode(fd: Fd): number | undefined {
   return typeof info === 'number' ? undefined : info[1];
 }
 
+/** The kernel lets a process look into those that it could trace. */
+function lookHint(): string {
+  return capable('SYS_PTRACE')
+    ? 'It is of a user namespace further out, or a security module keeps it from being looked into'
+    : "It is another user's, or has capabilities that this process lacks: looking into it takes CAP_SYS_PTRACE";
+}
+
 /** Opened between taking hold of the process and seeing that it still lives, so the pid cannot mean another. */
 export async function openOfProcess(
   process: number | { readonly pid: number },
@@ -219,7 +227,8 @@ export async function openOfProcess(
   const pidfd = checkedFd(native().pidfdOpen(pid), 'pidfd_open', { subject });
   try {
     const fd = await openPath(`/proc/${pid}/ns/${type}`, subject).catch((error: NsnetError) => {
-      throw native().pidfdExited(pidfd.native) ? systemError(-3, 'open', { subject }) : error;
+      if (native().pidfdExited(pidfd.native)) throw systemError(-3, 'open', { subject });
+      throw error.code === 'EACCES' ? withDetails(error, { hint: lookHint() }) : error;
     });
     if (!native().pidfdExited(pidfd.native)) return fd;
     await fd.close();

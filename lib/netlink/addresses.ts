@@ -63,19 +63,33 @@ export function networkOf(bytes: Uint8Array, prefix: number): Uint8Array {
   return network;
 }
 
+/** With an example: of the address itself, where only its prefix length is missing or cannot be. */
+function expectedCidr(
+  address: IPAddress | undefined,
+  hostBits: CidrOptions['hostBits'],
+  hasLength: boolean,
+): string {
+  if (!address) {
+    const examples = hostBits === 'allow' ? "'10.0.0.1/24' or 'fd00::1/64'" : "'10.0.0.0/24' or 'fd00::/64'";
+    return `an address with its prefix length, such as ${examples},`;
+  }
+  const { bytes, family } = address;
+  const usual = family === 'inet' ? 24 : 64;
+  const full = 8 * bytes.length;
+  const beyond = networkOf(bytes, usual).some((byte, i) => byte !== bytes[i]);
+  const example = formatCidr(bytes, hostBits === 'refuse' && beyond ? full : usual);
+  return `an address with ${hasLength ? `a prefix length from 0 to ${full}` : 'its prefix length'}, such as '${example}',`;
+}
+
 /** Reads 'address/prefix'. What it cannot mean is refused, with the form that was probably meant. */
 export function parseCidr(name: string, text: string, { hostBits }: CidrOptions): Cidr {
   checkString(name, text);
   const slash = text.indexOf('/');
-  const address = slash < 0 ? undefined : read(text.slice(0, slash));
-  const digits = text.slice(slash + 1);
+  const address = read(slash < 0 ? text : text.slice(0, slash));
+  const digits = slash < 0 ? '' : text.slice(slash + 1);
   const prefix = /^(0|[1-9][0-9]{0,2})$/.test(digits) ? Number(digits) : Number.POSITIVE_INFINITY;
   if (!address || prefix > address.bytes.length * 8) {
-    throw invalidValue(
-      name,
-      "an address with its prefix length, such as '192.168.1.0/24' or 'fd00::/64',",
-      text,
-    );
+    throw invalidValue(name, expectedCidr(address, hostBits, slash >= 0), text);
   }
   const network = networkOf(address.bytes, prefix);
   if (hostBits === 'refuse' && !network.every((byte, i) => byte === address.bytes[i])) {

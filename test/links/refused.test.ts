@@ -146,7 +146,9 @@ describe('options of a bridge', () => {
 
 describe('a link of another namespace as master: refused, never used by its index', () => {
   test('of what is made, and of what is there', async () => {
-    const message = expect.stringMatching(/not of/);
+    const message = expect.stringMatching(
+      /^Expected a link of the same netns, not of another \(an unnamed netns\)/,
+    );
     for (const work of [
       () => Bridge.create({ netns, name: 'x', master: foreign }),
       () => Veth.create({ netns, name: 'x', master: foreign }, { netns: other, name: 'y' }),
@@ -249,8 +251,16 @@ describe('in the kernel’s words', () => {
     });
     await expect(Bridge.create({ netns, name: 'x', mac: '01:00:00:00:00:00' })).rejects.toMatchObject({
       code: 'EADDRNOTAVAIL',
+      hint: expect.stringContaining('must be unicast'),
     });
-    await expect(veth.set({ master: 'lo' })).rejects.toMatchObject({ name: 'NsnetError' });
+    await expect(veth.set({ master: 'lo' })).rejects.toMatchObject({
+      name: 'NsnetError',
+      hint: expect.stringContaining('`master` is no bridge'),
+    });
+    await expect((await netns.links.get('lo')).delete()).rejects.toMatchObject({
+      code: 'EOPNOTSUPP',
+      hint: expect.stringContaining("'lo' goes with its namespace"),
+    });
     await expect(Veth.create({ netns, name: 'x', master: 'lo' }, { netns: other })).rejects.toBeInstanceOf(
       NsnetError,
     );

@@ -227,6 +227,21 @@ describe('CIDR', () => {
       expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
     );
   });
+
+  test.each([
+    ['10.0.0.7', 'its prefix length', "'10.0.0.7/24'", "'10.0.0.7/32'"],
+    ['10.0.0.0', 'its prefix length', "'10.0.0.0/24'", "'10.0.0.0/24'"],
+    ['10.0.0.7/33', 'a prefix length from 0 to 32', "'10.0.0.7/24'", "'10.0.0.7/32'"],
+    ['10.0.0.7/', 'a prefix length from 0 to 32', "'10.0.0.7/24'", "'10.0.0.7/32'"],
+    ['fd00::7', 'its prefix length', "'fd00::7/64'", "'fd00::7/128'"],
+    ['fd00::/129', 'a prefix length from 0 to 128', "'fd00::/64'", "'fd00::/64'"],
+    ['10.0.0/8', 'its prefix length', "'10.0.0.1/24' or 'fd00::1/64'", "'10.0.0.0/24' or 'fd00::/64'"],
+  ])('says of %s how it would be written', (text, form, address, destination) => {
+    const said = (example: string) =>
+      `Expected an address with ${form}, such as ${example}, for x but received '${text}'`;
+    expect(() => parseCidr('x', text, allow)).toThrow(said(address));
+    expect(() => parseCidr('x', text, refuse)).toThrow(said(destination));
+  });
 });
 
 describe('MAC', () => {
