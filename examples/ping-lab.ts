@@ -19,29 +19,29 @@ const { signal } = interrupted;
 async function lab(count: number): Promise<void> {
   say(styled('bold', 'Two network namespaces and a cable between them'));
   say(picture);
+  say('\nAfter a # stands the ip command that does the same as this program; after a $, what there is then.');
 
-  headline('Before', 'ip netns list');
+  headline('Before');
   await showNames();
 
-  headline('1. Two namespaces', 'ip netns add test1', 'ip netns add test2');
+  headline('1. Two namespaces');
+  command('ip netns add test1', 'ip netns add test2');
   await using test1 = await createNetns('test1');
   await using test2 = await createNetns('test2');
   await showNames();
   if (!test1.path) say('(names that only this program knows: to pin them under /run/netns takes privileges)');
   await showAddresses(test1, test2);
 
-  headline(
-    '2. A cable',
-    `ip link add veth-test1 netns ${test1.name} type veth peer name veth-test2 netns ${test2.name}`,
-  );
+  headline('2. A cable');
+  command(`ip link add veth-test1 netns ${test1.name} type veth peer name veth-test2 netns ${test2.name}`);
   await using cable = await Veth.create(
     { netns: test1, name: 'veth-test1', signal },
     { netns: test2, name: 'veth-test2', signal },
   );
   await showAddresses(test1, test2);
 
-  headline(
-    '3. Addresses',
+  headline('3. Addresses');
+  command(
     `ip -n ${test1.name} addr add 192.168.1.1/24 dev veth-test1`,
     `ip -n ${test2.name} addr add 192.168.1.2/24 dev veth-test2`,
   );
@@ -49,18 +49,18 @@ async function lab(count: number): Promise<void> {
   await cable.b.addAddress('192.168.1.2/24', { signal });
   await showAddresses(test1, test2);
 
-  headline(
-    '4. Both ends up',
-    `ip -n ${test1.name} link set veth-test1 up`,
-    `ip -n ${test2.name} link set veth-test2 up`,
-  );
+  headline('4. Both ends up');
+  say('before:');
   for (const end of cable) say(`${end.name} is ${state(end)}`);
+  command(`ip -n ${test1.name} link set veth-test1 up`, `ip -n ${test2.name} link set veth-test2 up`);
   await Promise.all([cable.a.up({ signal }), cable.b.up({ signal })]);
   await Promise.all([carrier(cable.a), carrier(cable.b)]);
-  await showAddresses(test1, test2);
+  say('after:');
   for (const end of cable) say(`${end.name} is ${state(end)}`);
+  await showAddresses(test1, test2);
 
-  headline('5. A ping across', `ip netns exec ${test2.name} ping -c ${count} 192.168.1.1`);
+  headline('5. A ping across');
+  command(`ip netns exec ${test2.name} ping -c ${count} 192.168.1.1`);
   const ping = test2.ping('192.168.1.1', { count, signal });
   for await (const echo of ping) say(describeEcho(echo));
   const summary = await ping;
@@ -88,6 +88,7 @@ async function createNetns(name: string): Promise<Netns> {
 }
 
 async function showNames(): Promise<void> {
+  say(styled('dim', '$ ip netns list'));
   const names = (await Netns.list({ signal })).map(({ name }) => name);
   say(names.length > 0 ? names.join('\n') : '(none)');
 }
@@ -97,7 +98,6 @@ async function showAddresses(...all: Netns[]): Promise<void> {
     say(styled('dim', `\n$ ip -n ${netns.name} address`));
     say((await netns.addresses.describe({ signal })).trimEnd());
   }
-  say('');
 }
 
 /** Waits until the other end is noticed to be up as well: the kernel takes a moment over it. */
@@ -127,9 +127,13 @@ function describeSummary({ sent, received, lost, rtt }: PingSummary): string {
   return `${line}\nrtt min/avg/max/mdev = ${times.join('/')} ms`;
 }
 
-function headline(title: string, ...commands: string[]): void {
+function headline(title: string): void {
   say(`\n${styled('bold', `── ${title} ──`)}`);
-  for (const command of commands) say(styled('dim', `# ${command}`));
+}
+
+/** Shown before its doing, so that what was printed above it was before, and what is below it after. */
+function command(...lines: string[]): void {
+  for (const line of lines) say(styled('dim', `# ${line}`));
 }
 
 function styled(style: 'bold' | 'dim' | 'green' | 'red', text: string): string {

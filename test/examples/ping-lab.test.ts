@@ -100,13 +100,19 @@ describe('the whole of it', () => {
     ]);
   });
 
-  test('4: down, then up', () => {
+  test('4: down, the commands, then up', () => {
     const step = steps.get('4. Both ends up');
-    expect(step?.match(/^veth-test\d is .*$/gm)).toEqual([
+    expect(step?.match(/^(veth-test\d is|before:|after:|[#$]).*$/gm)).toEqual([
+      'before:',
       'veth-test1 is DOWN',
       'veth-test2 is DOWN',
+      '# ip -n test1 link set veth-test1 up',
+      '# ip -n test2 link set veth-test2 up',
+      'after:',
       'veth-test1 is UP',
       'veth-test2 is UP',
+      '$ ip -n test1 address',
+      '$ ip -n test2 address',
     ]);
     expect(links('4. Both ends up')?.filter((line) => line.includes('UP,LOWER_UP'))).toHaveLength(2);
   });
