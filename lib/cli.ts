@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import * as util from 'node:util';
 import { plain, render } from './doctor/render.js';

@@ -1,5 +1,8 @@
 // The command: its arguments, its output, its exit codes.
-import { readFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { plain, render } from '../../lib/doctor/render.js';
@@ -84,6 +87,19 @@ describe('doctor', () => {
     expect({ ok, code }).toEqual({ ok: true, code: 0 });
     expect(of('platform')).toMatchObject({ ok: true, found: `linux ${process.arch}` });
   });
+});
+
+test('in a clone that is not built it says what to type', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nsnet-unbuilt-'));
+  try {
+    cpSync(fileURLToPath(new URL('../../bin', import.meta.url)), join(directory, 'bin'), { recursive: true });
+    copyFileSync(new URL('../../package.json', import.meta.url), join(directory, 'package.json'));
+    const { code, stdout, stderr } = await end(process.execPath, join(directory, 'bin/nsnet.js'), 'doctor');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(`cd '${directory}' && npm run build`);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 });
 
 describe('the table', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 const mayContain = [
   /^(package\.json|README\.md|LICENSE|CHANGELOG\.md)$/,
+  /^bin\/nsnet\.js$/,
   /^dist\/([\w-]+\/)*[\w.-]*\.(js|d\.ts)$/,
   /^docs\/([\w-]+\/)*[\w-]+\.(md|svg|png)$/,
   /^prebuilds\/linux-(x64|arm64)\/nsnet\.(glibc|musl)\.node$/,
@@ -13,6 +14,7 @@ const mustContain = [
   'README.md',
   'LICENSE',
   'CHANGELOG.md',
+  'bin/nsnet.js',
   'dist/index.js',
   'dist/index.d.ts',
   'dist/syscalls/index.js',

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Check, Diagnosis } from '../../../lib/doctor.js';
 import { privileged } from '../../support/privileges.js';
 
-export const cli = fileURLToPath(new URL('../../../dist/cli.js', import.meta.url));
+export const cli = fileURLToPath(new URL('../../../bin/nsnet.js', import.meta.url));
 const filter = fileURLToPath(new URL('./seccomp.py', import.meta.url));
 
 export interface Ended {
