@@ -107,7 +107,8 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
 
   /**
    * Resolves when it has a carrier (it is up, and so is the other end) and none of its addresses is tentative any more.
-   * Until then it waits, if need be for ever: pass a signal.
+   * Until then it waits, if need be for ever, as for a bridge without a port that has one: pass a signal, such as
+   * `AbortSignal.timeout(5000)`.
    */
   async ready({ signal }: Call = {}): Promise<void> {
     checkSignal(signal);

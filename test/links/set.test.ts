@@ -193,6 +193,17 @@ describe('ready()', () => {
     expect((await veth.refresh()).info.flags).toContain('LOWER_UP');
   });
 
+  test('of a bridge waits for a port that has a carrier', async () => {
+    const bridge = await Bridge.create({ netns, name: 'br0', up: true });
+    await expect(bridge.ready({ signal: AbortSignal.timeout(100) })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    await veth.set({ master: bridge });
+    await Promise.all([veth.up(), pair.b.up()]);
+    await bridge.ready();
+    expect((await bridge.refresh()).info.flags).toContain('LOWER_UP');
+  });
+
   test('ends when aborted, and when the link is gone', async () => {
     await veth.up();
     const controller = new AbortController();
