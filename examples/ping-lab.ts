@@ -19,7 +19,7 @@ const { signal } = interrupted;
 async function lab(count: number): Promise<void> {
   say(styled('bold', 'Two network namespaces and a cable between them'));
   say(picture);
-  say('\nAfter a # stands the ip command that does the same as this program; after a $, what there is then.');
+  say('\n# marks the ip command that would do the same, $ the one that would print what stands below it.');
 
   headline('Before');
   await showNames();
