@@ -1,8 +1,7 @@
 import type { Call } from '../handles/listing.js';
 import { Namespace } from '../namespaces/namespace.js';
-import { abortError, closedError, type NsnetError, unsupportedError } from '../syscalls/errors.js';
-import { Fd } from '../syscalls/fd.js';
-import type { Step, Steps } from '../syscalls/steps.js';
+import { abortError, type NsnetError, unsupportedError } from '../syscalls/errors.js';
+import type { Step } from '../syscalls/steps.js';
 import {
   checkBoolean,
   checkKeys,
@@ -11,11 +10,12 @@ import {
   checkString,
   invalidType,
 } from '../syscalls/validate.js';
-import { AT, O_CLOEXEC, O_PATH, OPEN_TREE } from './constants.js';
+import { AT, OPEN_TREE } from './constants.js';
 import { type AllFlags, attributesOf, FLAG_KEYS, mountAttr, saysAnything } from './flags.js';
 import { Mount } from './mount.js';
 import { runMaking } from './place.js';
 import { placed } from './placed.js';
+import { checkSource, Source } from './source.js';
 
 export interface BindOptions extends AllFlags, Call {
   /** A directory or file, or another mount. */
@@ -43,33 +43,17 @@ export class BindMount extends Mount {
     if (signal?.aborted) throw abortError(signal);
     const all = recursive ? AT.RECURSIVE : 0;
     let tree: Step | undefined;
-    const held = source instanceof Mount ? Fd.duplicate(source.fd) : undefined;
+    using from = new Source(source);
     const outcome = await runMaking((steps) => {
-      const from = held ?? openSource(steps, source as string);
       const flags = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | all;
-      tree = steps.add('open_tree', [from, '', flags], { keep: true });
+      tree = steps.add('open_tree', [from.open(steps), '', flags], { keep: true });
       if (idmap || saysAnything(attributes))
         steps.add('mount_setattr', [tree, '', AT.EMPTY_PATH | all, mountAttr(attributes, idmap?.fd)]);
-    }).finally(() => held?.close());
+    });
     const error = outcome.error({ subject: String(source) });
     if (error) throw explain(error, recursive);
     return placed(new BindMount(outcome.fd(tree as Step), true, { recursive }), options, target);
   }
-}
-
-export function checkSource(source: unknown, name = 'source'): asserts source is string | Mount {
-  if (source instanceof Mount) {
-    if (source.closed) throw closedError(source.toString());
-    return;
-  }
-  if (typeof source !== 'string') throw invalidType(name, 'a path or a Mount', source);
-  checkString(name, source);
-}
-
-/** Symbolic links of a source are followed: it is the caller's own path. */
-export function openSource(steps: Steps, path: string, flags = 0): Step {
-  const absolute = path.startsWith('/') ? path : `${process.cwd()}/${path}`;
-  return steps.add('openat', [AT.FDCWD, absolute, O_PATH | O_CLOEXEC | flags, 0]);
 }
 
 function explain(error: NsnetError, recursive: boolean): NsnetError {

@@ -1,20 +1,16 @@
-import { constants } from 'node:fs';
 import { CLONE } from '../syscalls/excursion.js';
-import type { Fd } from '../syscalls/fd.js';
+import { Fd } from '../syscalls/fd.js';
 import type { Outcome, Step, Steps } from '../syscalls/steps.js';
-import { openSource } from './bind.js';
-import { AT, FSCONFIG, FSOPEN_CLOEXEC, MS, OPEN_TREE } from './constants.js';
+import { AT, FSCONFIG, FSOPEN_CLOEXEC, MS, O_CLOEXEC, O_PATH, OPEN_TREE } from './constants.js';
 import { configure, type FsOption, finish } from './filesystem.js';
 import { runMaking } from './place.js';
-
-/** A layer: a path, or a mount's descriptor. */
-export type Layer = string | Fd;
+import type { Source } from './source.js';
 
 /** What an overlay consists of, the topmost lower first. */
 export interface Layers {
-  lower: readonly Layer[];
-  upper?: Layer;
-  work?: Layer;
+  lower: readonly Source[];
+  upper?: Source;
+  work?: Source;
   options: readonly FsOption[];
   attributes: number;
 }
@@ -31,35 +27,53 @@ export interface Making {
   mount: Step;
   log: Step[];
   outcome: Outcome;
+  /** The layers that steps were about, for errors. */
+  opened: Opened;
 }
 
-const directory = (steps: Steps, layer: Layer): Step | Fd =>
-  typeof layer === 'string' ? openSource(steps, layer, constants.O_DIRECTORY) : layer;
+type Opened = Map<number, Source>;
+
+function about(layer: Source, opened: Opened, step: Step): void {
+  opened.set(step.number, layer);
+}
+
+/** Opens a layer, and remembers that the step was about it. */
+function open(steps: Steps, layer: Source, opened: Opened): Step | Fd {
+  const step = layer.openDirectory(steps);
+  if (!(step instanceof Fd)) opened.set(step.number, layer);
+  return step;
+}
 
 async function byFd({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+  const opened: Opened = new Map();
   let end: ReturnType<typeof finish> | undefined;
   const outcome = await runMaking((steps) => {
     const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
     configure(steps, context, options);
-    const set = (key: string, layer: Layer) =>
-      steps.add('fsconfig_fd', [context, FSCONFIG.SET_FD, key, null, directory(steps, layer)]);
+    const set = (key: string, layer: Source) =>
+      about(
+        layer,
+        opened,
+        steps.add('fsconfig_fd', [context, FSCONFIG.SET_FD, key, null, open(steps, layer, opened)]),
+      );
     for (const layer of lower) set('lowerdir+', layer);
     if (upper !== undefined) set('upperdir', upper);
     if (work !== undefined) set('workdir', work);
     end = finish(steps, context, attributes);
   });
-  return { ...(end as ReturnType<typeof finish>), outcome };
+  return { ...(end as ReturnType<typeof finish>), outcome, opened };
 }
 
 async function byString({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+  const opened: Opened = new Map();
   let end: ReturnType<typeof finish> | undefined;
   const outcome = await runMaking(
     (steps) => {
       const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
       configure(steps, context, options);
-      const set = (key: string, layer: Layer) => {
-        steps.add('fchdir', [directory(steps, layer)]);
-        steps.add('fsconfig', [context, FSCONFIG.SET_STRING, key, '.', 0]);
+      const set = (key: string, layer: Source) => {
+        steps.add('fchdir', [open(steps, layer, opened)]);
+        about(layer, opened, steps.add('fsconfig', [context, FSCONFIG.SET_STRING, key, '.', 0]));
       };
       for (const layer of lower) set('lowerdir+', layer);
       if (upper !== undefined) set('upperdir', upper);
@@ -68,21 +82,22 @@ async function byString({ lower, upper, work, options, attributes }: Layers): Pr
     },
     { move: true },
   );
-  return { ...(end as ReturnType<typeof finish>), outcome };
+  return { ...(end as ReturnType<typeof finish>), outcome, opened };
 }
 
 /** Numbers that no descriptor of the stub's has by itself, and all below a limit of 1,024. */
 const FIRST_NUMBER = 520;
 
 async function byPage({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+  const opened: Opened = new Map();
   let mount: Step | undefined;
   const outcome = await runMaking(
     (steps) => {
       steps.add('unshare', [CLONE.mnt]);
       steps.add('mount', [null, '/', null, MS.REC | MS.PRIVATE, null]);
       let next = FIRST_NUMBER;
-      const numberOf = (layer: Layer) => {
-        steps.add('dup3', [directory(steps, layer), next, 0]);
+      const numberOf = (layer: Source) => {
+        steps.add('dup3', [open(steps, layer, opened), next, 0]);
         return String(next++);
       };
       const words = [`lowerdir=${lower.map(numberOf).join(':')}`];
@@ -97,7 +112,7 @@ async function byPage({ lower, upper, work, options, attributes }: Layers): Prom
     },
     { ownMemory: true },
   );
-  return { mount: mount as Step, log: [], outcome };
+  return { mount: mount as Step, log: [], outcome, opened };
 }
 
 const ways: Record<OverlayWay, (layers: Layers) => Promise<Making>> = {
@@ -127,7 +142,7 @@ async function probe(): Promise<OverlayWay> {
   const outcome = await runMaking(
     (steps) => {
       const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
-      const root = openSource(steps, '/', constants.O_DIRECTORY);
+      const root = steps.add('openat', [AT.FDCWD, '/', O_PATH | O_CLOEXEC, 0]);
       const optional = { optional: true };
       byDescriptor = steps.add('fsconfig_fd', [context, FSCONFIG.SET_FD, 'lowerdir+', null, root], optional);
       one = steps.add('fsconfig', [context, FSCONFIG.SET_STRING, 'lowerdir+', '/', 0], optional);

@@ -1,6 +1,6 @@
 import { type Call, Listing } from '../handles/listing.js';
 import { abortError, type NsnetError, unsupportedError } from '../syscalls/errors.js';
-import { Fd } from '../syscalls/fd.js';
+import type { Fd } from '../syscalls/fd.js';
 import {
   checkBoolean,
   checkKeys,
@@ -8,16 +8,15 @@ import {
   checkSignal,
   invalidType,
   invalidValue,
-  outOfRange,
 } from '../syscalls/validate.js';
-import { checkSource } from './bind.js';
 import { type LayerChange, readChanges } from './changes.js';
 import { type FsOption, kernelSaid } from './filesystem.js';
 import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
 import { Mount } from './mount.js';
-import { type Layer, makeOverlay, overlayWay } from './overlay-ways.js';
+import { makeOverlay, overlayWay } from './overlay-ways.js';
 import { mayMount } from './place.js';
 import { placed } from './placed.js';
+import { checkSource, Source } from './source.js';
 
 /** The kernel's own limit (OVL_MAX_STACK). */
 export const MAX_LOWER = 500;
@@ -59,37 +58,18 @@ export class OverlayMount extends Mount {
    */
   static async create(options: OverlayOptions): Promise<OverlayMount> {
     check(options);
-    const { lower, upper, work, target, signal } = options;
+    const { lower, upper, work, signal } = options;
     if (signal?.aborted) throw abortError(signal);
-    const held: Fd[] = [];
-    const layerOf = (source: string | Mount): Layer => {
-      if (!(source instanceof Mount)) return source;
-      if (source.attached && source.path !== pathOfFd(source)) return source.path;
-      const fd = Fd.duplicate(source.fd);
-      held.push(fd);
-      return fd;
-    };
+    const sources = new Map<'lower' | 'upper' | 'work', Source[]>();
     try {
-      const layers = {
-        lower: lower.map(layerOf),
-        ...(upper !== undefined && { upper: layerOf(upper) }),
-        ...(work !== undefined && { work: layerOf(work) }),
-        options: settings(options),
-        attributes: attributesOf(options).set,
-      };
-      if (held.length > 0 && (await overlayWay()) !== 'fd') {
-        throw unsupportedError('a detached mount can be a layer from Linux 6.15 on; attach it first');
-      }
-      const { mount, log, outcome } = await makeOverlay(layers);
-      const error = outcome.error({
-        subject: 'a new overlay',
-        kernel: kernelSaid(log.map((step) => outcome.bytes(step))),
-      });
-      if (error) throw explain(error, options);
-      const paths = { lower: lower.map(pathOf), upper: upper === undefined ? undefined : pathOf(upper) };
-      return await placed(new OverlayMount(outcome.fd(mount), true, paths), options, target);
+      // The kernel is asked for one too many, so that it says so itself.
+      sources.set('lower', []);
+      for (const layer of lower.slice(0, MAX_LOWER + 1)) sources.get('lower')?.push(new Source(layer));
+      if (upper !== undefined) sources.set('upper', [new Source(upper)]);
+      if (work !== undefined) sources.set('work', [new Source(work)]);
+      return await make(options, sources);
     } finally {
-      await Promise.all(held.map((fd) => fd.close()));
+      for (const source of [...sources.values()].flat()) source[Symbol.dispose]();
     }
   }
 
@@ -108,19 +88,35 @@ export class OverlayMount extends Mount {
   }
 }
 
-const pathOfFd = (mount: Mount) => `/proc/${process.pid}/fd/${mount.fd}/`;
-const pathOf = (source: string | Mount) => {
-  const path = source instanceof Mount ? source.path : source;
-  return path.startsWith('/') ? path : `${process.cwd()}/${path}`;
-};
+type Sources = Map<'lower' | 'upper' | 'work', Source[]>;
+
+async function make(options: OverlayOptions, sources: Sources): Promise<OverlayMount> {
+  const all = [...sources.values()].flat();
+  if (all.some(({ detached }) => detached) && (await overlayWay()) !== 'fd')
+    throw unsupportedError('what is in a detached mount can be a layer from Linux 6.15 on; attach it first');
+  const [lower = [], [upper] = [], [work] = []] = [
+    sources.get('lower'),
+    sources.get('upper'),
+    sources.get('work'),
+  ];
+  const attributes = attributesOf(options).set;
+  const layers = { lower, upper, work, options: settings(options), attributes };
+  const { mount, log, outcome, opened } = await makeOverlay(layers);
+  const failed = outcome.failed && opened.get(outcome.failed.number);
+  const error = outcome.error({
+    subject: failed?.path ?? 'a new overlay',
+    kernel: kernelSaid(log.map((step) => outcome.bytes(step))),
+  });
+  if (error) throw explain(error, options);
+  const paths = { lower: lower.map(({ path }) => path), upper: upper?.path };
+  return placed(new OverlayMount(outcome.fd(mount), true, paths), options, options.target);
+}
 
 function check(options: OverlayOptions): void {
   checkObject('options', options);
   checkKeys('options', options, [...OWN, ...FLAG_KEYS]);
   const { lower, upper, work } = options;
   if (!Array.isArray(lower) || lower.length === 0) throw invalidType('lower', 'a non-empty array', lower);
-  if (lower.length > MAX_LOWER)
-    throw outOfRange('lower', `at most ${MAX_LOWER} layers (the kernel's OVL_MAX_STACK)`, lower.length);
   for (const layer of lower) checkSource(layer, 'lower');
   if (upper !== undefined) checkSource(upper, 'upper');
   if (work !== undefined) checkSource(work, 'work');
@@ -143,12 +139,17 @@ function settings({ upper, volatile, metacopy, redirectDir, index }: OverlayOpti
   ];
 }
 
-function explain(error: NsnetError, { lower }: OverlayOptions): NsnetError {
+function explain(error: NsnetError, { lower, upper }: OverlayOptions): NsnetError {
   if (error.syscall === 'fsopen' && error.code === 'ENODEV')
     return unsupportedError('this kernel has no overlay file system', { cause: error });
-  if (error.syscall === 'openat')
+  if (error.code !== 'EINVAL') return error;
+  if (lower.length > MAX_LOWER)
     return error.with({
-      hint: `One of the ${lower.length} lowers, or upper or work, is not there or is no directory`,
+      hint: `${lower.length} lowers were given, and the kernel takes ${MAX_LOWER} (OVL_MAX_STACK)`,
+    });
+  if (upper === undefined && lower.length === 1)
+    return error.with({
+      hint: 'Without an upper two lowers are needed; of one a BindMount { readonly: true } shows the same',
     });
   return error;
 }

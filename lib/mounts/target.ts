@@ -7,6 +7,7 @@ import { within } from '../syscalls/inside.js';
 import { type Outcome, type Step, Steps } from '../syscalls/steps.js';
 import { checkString, invalidValue } from '../syscalls/validate.js';
 import { AT, MOVE_MOUNT, O_CLOEXEC, O_PATH, RESOLVE } from './constants.js';
+import { detachedPath } from './detached-path.js';
 import { runMaking } from './place.js';
 
 /** Of renames while a path is looked up inside a root, the kernel says EAGAIN: it is looked up again, so often. */
@@ -36,10 +37,9 @@ export class Target {
     }
     this.namespace = namespace;
     this.path = path.startsWith('/') ? path : `${process.cwd()}/${path}`;
-    const detached = /^\/proc\/(self|\d+)\/fd\/(\d+)(?:\/(.*))?$/s.exec(this.path);
-    const ours = detached && (detached[1] === 'self' || Number(detached[1]) === process.pid);
-    this.#root = ours ? Number(detached[2]) : undefined;
-    this.#inside = ours ? detached[3] || '.' : this.path;
+    const detached = detachedPath(this.path);
+    this.#root = detached?.fd;
+    this.#inside = detached?.inside ?? this.path;
   }
 
   /** Its names, from where it begins. */
