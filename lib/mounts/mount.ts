@@ -252,11 +252,9 @@ function explain(error: NsnetError, { namespace }: Target): NsnetError {
     return error.with({
       hint: 'A target is not looked up through magic links of /proc, or too many symbolic links',
     });
-  if (error.code === 'ENOTDIR' && error.syscall === 'move_mount')
-    return error.with({ hint: 'A directory is mounted on a directory, a file on a file' });
   if (error.code === 'EINVAL' && error.syscall === 'move_mount')
     return error.with({
-      hint: 'Before Linux 6.15 nothing can be attached in a mount that is detached itself',
+      hint: 'A directory is mounted on a directory, a file on a file; before Linux 6.15 nothing on what is detached itself',
     });
   return error;
 }

@@ -1,0 +1,64 @@
+// Directories to mount from and on, on a file system that can hold the upper layer of an overlay.
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect } from 'vitest';
+
+const OVERLAYFS = 0x794c7630;
+
+const base = () => (statfsSync(tmpdir()).type === OVERLAYFS ? '/dev/shm' : tmpdir());
+
+export interface Workspace extends Disposable {
+  readonly path: string;
+  /** Makes files with the given content; directories where it is null. */
+  fill(files: Record<string, string | null>): void;
+  at(...names: string[]): string;
+}
+
+/** A directory that is removed afterwards; that nothing is mounted in it any more is part of the test. */
+export function workspace(): Workspace {
+  const path = mkdtempSync(join(base(), 'nsnet-mounts-'));
+  const at = (...names: string[]) => join(path, ...names);
+  return {
+    path,
+    at,
+    fill(files) {
+      for (const [name, content] of Object.entries(files)) {
+        mkdirSync(content === null ? at(name) : dirname(at(name)), { recursive: true });
+        if (content !== null) writeFileSync(at(name), content);
+      }
+    },
+    [Symbol.dispose]() {
+      expect(mountsIn(path)).toEqual([]);
+      loosen(path);
+      rmSync(path, { recursive: true });
+    },
+  };
+}
+
+/** What is mounted in a directory, in this process's mount namespace. */
+export function mountsIn(path: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((target) => target === path || target.startsWith(`${path}/`));
+}
+
+/** An overlay leaves a directory without permissions in its work directory, which an ordinary user must open first. */
+function loosen(path: string): void {
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const inner = join(path, entry.name);
+    chmodSync(inner, 0o700);
+    loosen(inner);
+  }
+}
