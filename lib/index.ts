@@ -13,6 +13,7 @@ export { BindMount, type BindOptions } from './mounts/bind.js';
 export type { LayerChange } from './mounts/changes.js';
 export type { MountFlags, Propagation } from './mounts/flags.js';
 export { type AttachOptions, type DetachOptions, Mount } from './mounts/mount.js';
+export { MountNamespace } from './mounts/mount-namespace.js';
 export { OverlayMount, type OverlayOptions } from './mounts/overlay.js';
 export type { Size } from './mounts/size.js';
 export { Tmpfs, type TmpfsOptions } from './mounts/tmpfs.js';

@@ -2,17 +2,23 @@ import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
 import { Namespace } from '../namespaces/namespace.js';
 import { abortError, closedError, type NsnetError, systemError, withNotUndone } from '../syscalls/errors.js';
-import type { Fd } from '../syscalls/fd.js';
+import { Fd } from '../syscalls/fd.js';
 import type { Step, Steps } from '../syscalls/steps.js';
 import { checkBoolean, checkKeys, checkObject, checkSignal, invalidType } from '../syscalls/validate.js';
 import { AT, MNT_DETACH, OPEN_TREE, UMOUNT_NOFOLLOW } from './constants.js';
 import { type AllFlags, attributesOf, FLAG_KEYS, mountAttr } from './flags.js';
 import { mayMount, runMaking } from './place.js';
+import { checkSource, isOneOfUs } from './source.js';
 import { type Created, statusOf, Target } from './target.js';
 
 export interface AttachOptions extends Call {
   /** Makes a target that is missing, a directory or an empty file as the mount's root is; close() removes it. Default false. */
   create?: boolean;
+  /**
+   * A directory or mount that the target is looked up in, as in a container's root: no symbolic link, absolute or
+   * with `..`, leads out of it, whoever exchanges them meanwhile (openat2(2), RESOLVE_IN_ROOT, Linux 5.6).
+   */
+  root?: string | Mount;
   /** The mount namespace to attach it in. Default: this process's own. */
   namespace?: Namespace<'mnt'>;
 }
@@ -46,6 +52,7 @@ export class Mount extends Handle {
     this.#fd = fd;
     this.#recursive = recursive;
     if (target) this.#attached = { target, created: [] };
+    isOneOfUs(this);
     this.warnIfCollected(`Mount ${this.path}`);
   }
 
@@ -89,40 +96,32 @@ export class Mount extends Handle {
    */
   async attach(target: string, options: AttachOptions = {}): Promise<void> {
     checkObject('options', options);
-    checkKeys('options', options, ['create', 'namespace', 'signal']);
-    const { create = false, namespace, signal } = options;
+    checkKeys('options', options, ['create', 'root', 'namespace', 'signal']);
+    const { create = false, root, namespace, signal } = options;
+    if (root !== undefined) checkSource(root, 'root');
     checkBoolean('create', create);
     checkSignal(signal);
     if (namespace !== undefined && !(namespace instanceof Namespace && namespace.type === 'mnt'))
       throw invalidType('namespace', 'a Namespace of type mnt', namespace);
     this.#checkOpen();
-    const at = new Target(target, namespace);
+    if (namespace?.closed) throw closedError(namespace.toString());
     if (this.#attached)
       throw systemError(-16, 'move_mount', {
         subject: this.#attached.target.path,
         hint: 'It is attached already',
       });
-    if (signal?.aborted) throw abortError(signal);
-    let created: Created[] = [];
-    let error = await at.attach(this.#fd);
-    if (error?.code === 'ENOENT' && error.syscall === 'openat2' && create) {
-      const { directory } = await statusOf(this.#fd);
-      created = await at.create(directory);
-      error = await at.attach(this.#fd);
+    // Held: what is mounted in it is taken off there, even if the namespace's own object is closed first.
+    const at = new Target(target, { root, ...(namespace && { namespace: Fd.duplicate(namespace.fd) }) });
+    try {
+      if (signal?.aborted) throw abortError(signal);
+      this.#attached = { target: at, created: await attachTo(at, this.#fd, create) };
+    } catch (error) {
+      await at.close();
+      throw error;
     }
-    if (!error && signal?.aborted) {
-      this.#attached = { target: at, created };
-      await this.detach({ lazy: true });
-      throw abortError(signal);
-    }
-    if (error) {
-      const failure = explain(error, at);
-      await at.remove(created).catch((notUndone) => {
-        throw withNotUndone(failure, notUndone);
-      });
-      throw failure;
-    }
-    this.#attached = { target: at, created };
+    if (!signal?.aborted) return;
+    await this.detach({ lazy: true });
+    throw abortError(signal);
   }
 
   /** Changes what it allows: mount_setattr(2) (Linux 5.12). Of a recursive bind, with the mounts in it. */
@@ -154,6 +153,7 @@ export class Mount extends Handle {
     else await this.#replace((held) => this.#unmountIdle(target, held));
     this.#attached = undefined;
     await target.remove(created);
+    await target.close();
   }
 
   override toString(): string {
@@ -166,8 +166,8 @@ export class Mount extends Handle {
 
   /** Lazily, so that it cannot fail for being in use; never by its path, on which something else may be by now. */
   protected override async dispose(owned: boolean): Promise<void> {
-    if (owned && this.#attached && !this.#fd.closed) {
-      const { target, created } = this.#attached;
+    const { target, created } = this.#attached ?? {};
+    if (owned && target && created && !this.#fd.closed) {
       await this.#unmountLazily().catch((error: NsnetError) => {
         // Not mounted any more.
         if (error.code !== 'EINVAL') throw error;
@@ -175,6 +175,7 @@ export class Mount extends Handle {
       this.#attached = undefined;
       await target.remove(created);
     }
+    await target?.close();
     await this.#fd.close();
   }
 
@@ -210,11 +211,12 @@ export class Mount extends Handle {
   }
 
   async #unmountLazily(): Promise<void> {
+    // Elsewhere there may be no /proc.
+    const elsewhere = this.#attached?.target.namespace !== undefined;
     const outcome = await this.#run((steps) => {
-      // Named, so that the stub has it by the same number.
-      steps.add('statx', [this.#fd, '', AT.EMPTY_PATH, 0, 256], { optional: true });
-      steps.add('umount2', [`/proc/self/fd/${this.#fd.number}`, MNT_DETACH]);
-    });
+      if (elsewhere) steps.add('fchdir', [this.#fd]);
+      steps.add('umount2', [elsewhere ? '.' : `/proc/self/fd/${this.#fd.number}`, MNT_DETACH]);
+    }, elsewhere);
     const error = outcome.error({ subject: this.path });
     if (error) throw error;
   }
@@ -239,6 +241,22 @@ export class Mount extends Handle {
       await directory.close();
     }
   }
+}
+
+/** Attaches a mount; what was made for that. */
+async function attachTo(at: Target, mount: Fd, create: boolean): Promise<Created[]> {
+  let created: Created[] = [];
+  let error = await at.attach(mount);
+  if (error?.code === 'ENOENT' && error.syscall === 'openat2' && create) {
+    created = await at.create((await statusOf(mount)).directory);
+    error = await at.attach(mount);
+  }
+  if (!error) return created;
+  const failure = explain(error, at);
+  await at.remove(created).catch((notUndone) => {
+    throw withNotUndone(failure, notUndone);
+  });
+  throw failure;
 }
 
 function explain(error: NsnetError, { namespace }: Target): NsnetError {

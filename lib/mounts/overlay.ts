@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { type Call, Listing } from '../handles/listing.js';
 import { abortError, type NsnetError, unsupportedError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
@@ -107,7 +108,7 @@ async function make(options: OverlayOptions, sources: Sources): Promise<OverlayM
     subject: failed?.path ?? 'a new overlay',
     kernel: kernelSaid(log.map((step) => outcome.bytes(step))),
   });
-  if (error) throw explain(error, options);
+  if (error) throw explain(error, options, work?.path);
   const paths = { lower: lower.map(({ path }) => path), upper: upper?.path };
   return placed(new OverlayMount(outcome.fd(mount), true, paths), options, options.target);
 }
@@ -139,10 +140,15 @@ function settings({ upper, volatile, metacopy, redirectDir, index }: OverlayOpti
   ];
 }
 
-function explain(error: NsnetError, { lower, upper }: OverlayOptions): NsnetError {
+function explain(error: NsnetError, { lower, upper }: OverlayOptions, work: string | undefined): NsnetError {
   if (error.syscall === 'fsopen' && error.code === 'ENODEV')
     return unsupportedError('this kernel has no overlay file system', { cause: error });
   if (error.code !== 'EINVAL') return error;
+  if (work !== undefined && existsSync(`${work}/work/incompat/volatile`)) {
+    return error.with({
+      hint: `A volatile overlay was not unmounted: if what its upper holds may be incomplete, remove ${work}/work/incompat`,
+    });
+  }
   if (lower.length > MAX_LOWER)
     return error.with({
       hint: `${lower.length} lowers were given, and the kernel takes ${MAX_LOWER} (OVL_MAX_STACK)`,

@@ -5,11 +5,21 @@ import type { Step, Steps } from '../syscalls/steps.js';
 import { checkString, invalidType, invalidValue } from '../syscalls/validate.js';
 import { AT, O_CLOEXEC, O_PATH } from './constants.js';
 import { detachedPath } from './detached-path.js';
-import { Mount } from './mount.js';
+import type { Mount } from './mount.js';
+
+const mounts = new WeakSet<object>();
+
+/** Called by each mount. */
+export function isOneOfUs(mount: Mount): void {
+  mounts.add(mount);
+}
+
+const isMount = (value: unknown): value is Mount =>
+  typeof value === 'object' && value !== null && mounts.has(value);
 
 /** Throws unless it can be a source. */
 export function checkSource(source: unknown, name = 'source'): asserts source is string | Mount {
-  if (source instanceof Mount) {
+  if (isMount(source)) {
     if (source.closed) throw closedError(source.toString());
     return;
   }
@@ -31,7 +41,7 @@ export class Source {
   readonly #inside: string;
 
   constructor(source: string | Mount) {
-    const path = source instanceof Mount ? source.path : source;
+    const path = typeof source === 'string' ? source : source.path;
     this.path = path.startsWith('/') ? path : `${process.cwd()}/${path}`;
     const found = detachedPath(this.path);
     this.detached = found !== undefined;

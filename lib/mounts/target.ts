@@ -1,14 +1,15 @@
 import { constants } from 'node:fs';
-import type { Namespace } from '../namespaces/namespace.js';
 import { type NsnetError, systemError } from '../syscalls/errors.js';
 import { HERE, type Inside } from '../syscalls/excursion.js';
-import { Fd } from '../syscalls/fd.js';
+import type { Fd } from '../syscalls/fd.js';
 import { within } from '../syscalls/inside.js';
 import { type Outcome, type Step, Steps } from '../syscalls/steps.js';
 import { checkString, invalidValue } from '../syscalls/validate.js';
 import { AT, MOVE_MOUNT, O_CLOEXEC, O_PATH, RESOLVE } from './constants.js';
 import { detachedPath } from './detached-path.js';
+import type { Mount } from './mount.js';
 import { runMaking } from './place.js';
+import { Source } from './source.js';
 
 /** Of renames while a path is looked up inside a root, the kernel says EAGAIN: it is looked up again, so often. */
 const TRIES = 128;
@@ -24,22 +25,24 @@ type Open = (path: string, flags?: number, keep?: boolean) => Step;
 export class Target {
   /** As it was given, absolute. */
   readonly path: string;
-  readonly namespace: Namespace<'mnt'> | undefined;
-  /** A detached mount that it is in: no link leads out of it. */
-  readonly #root: number | undefined;
+  readonly namespace: Fd | undefined;
+  /** What it is looked up in: no link leads out of that. */
+  readonly #root: string | Mount | undefined;
   readonly #inside: string;
 
-  constructor(path: unknown, namespace?: Namespace<'mnt'>) {
+  constructor(path: unknown, { namespace, root }: { namespace?: Fd; root?: string | Mount } = {}) {
     checkString('target', path);
     if (path === '') throw invalidValue('target', 'a path', path);
-    if (namespace && !path.startsWith('/')) {
+    if (namespace && root === undefined && !path.startsWith('/')) {
       throw invalidValue('target', 'an absolute path in another mount namespace', path);
     }
     this.namespace = namespace;
-    this.path = path.startsWith('/') ? path : `${process.cwd()}/${path}`;
-    const detached = detachedPath(this.path);
-    this.#root = detached?.fd;
-    this.#inside = detached?.inside ?? this.path;
+    const absolute = path.startsWith('/') ? path : `${process.cwd()}/${path}`;
+    const detached = root === undefined ? detachedPath(absolute) : undefined;
+    this.#root = detached ? `/proc/self/fd/${detached.fd}` : root;
+    this.#inside = detached?.inside ?? (root === undefined ? absolute : path.replace(/^\/+/, '') || '.');
+    const shown = typeof root === 'string' ? root : root?.path;
+    this.path = shown === undefined ? absolute : `${shown.replace(/\/+$/, '')}/${this.#inside}`;
   }
 
   /** Its names, from where it begins. */
@@ -62,23 +65,26 @@ export class Target {
 
   /** Runs a program where the target is. */
   async #run(add: (steps: Steps, open: Open) => void): Promise<Outcome> {
-    const root = this.#root === undefined ? undefined : Fd.duplicate(this.#root);
+    using root = this.#root === undefined ? undefined : new Source(this.#root);
     const resolve = RESOLVE.NO_MAGICLINKS | (root ? RESOLVE.IN_ROOT : 0);
-    const fill = (steps: Steps) =>
+    const fill = (steps: Steps) => {
+      const from = root?.openDirectory(steps) ?? AT.FDCWD;
       add(steps, (path, flags = 0, keep = false) => {
         const how = Buffer.alloc(24);
         how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | flags), 0);
         how.writeBigUInt64LE(BigInt(resolve), 16);
-        return steps.add('openat2', [root ?? AT.FDCWD, path, how], { keep });
+        return steps.add('openat2', [from, path, how], { keep });
       });
-    try {
-      for (let tries = 1; ; tries++) {
-        const outcome = await (root ? runMaking(fill) : this.run(fill));
-        if (outcome.errno !== EAGAIN || tries === TRIES) return outcome;
-      }
-    } finally {
-      await root?.close();
+    };
+    for (let tries = 1; ; tries++) {
+      const outcome = await (root?.detached && !this.namespace ? runMaking(fill) : this.run(fill));
+      if (outcome.errno !== EAGAIN || tries === TRIES) return outcome;
     }
+  }
+
+  /** Lets go of the mount namespace. */
+  async close(): Promise<void> {
+    await this.namespace?.close();
   }
 
   /** Does something in its mount namespace. */
@@ -86,7 +92,7 @@ export class Target {
     const steps = new Steps();
     add(steps);
     const go = (inside: Inside) => steps.run(inside, move);
-    return this.namespace ? within({ inside: { mnt: this.namespace } }, go) : go(HERE);
+    return this.namespace ? within({ inside: { mnt: this.namespace.number } }, go) : go(HERE);
   }
 
   /** Attaches a detached mount there: to the descriptor that the path was looked up to, whatever becomes of the path. */

@@ -1,18 +1,34 @@
 // Descriptors: nothing uses one after it is closed, and nobody closes one twice.
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Netns } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { internals } from '../../lib/namespaces/network.js';
 import { Fd } from '../../lib/syscalls/fd.js';
 import { type NativeWatch, native } from '../../lib/syscalls/native.js';
+import { Steps } from '../../lib/syscalls/steps.js';
 import { patience } from '../fixtures/native/child.js';
 import { scaled } from '../support/scale.js';
+import { run } from '../support/witness.js';
 
 const KEY = 'net.ipv4.ip_local_port_range';
 const PATH = '/proc/sys/net/ipv4/ip_local_port_range';
 const RANGE = '1234\t4321';
 const AF_NETLINK = 16;
+const AT_FDCWD = -100;
 
 let netns: Netns;
 beforeEach(async () => {
@@ -139,16 +155,27 @@ describe('closing again', () => {
 });
 
 test('a number that was given away is the caller’s', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'nsnet-fifo-'));
+  const path = join(directory, 'fifo');
+  await run('mkfifo', [path]);
+  const fifo = openSync(path, 'r+');
   const fd = Fd.duplicate(netns.fd);
   const { entries, ownMemory } = internals(netns).inside();
   const inside = [...entries.slice(0, -2), fd.native, entries.at(-1) as number];
-  const reads = Array.from({ length: 50 }, () => native().readFile(inside, ownMemory, PATH));
+  // A program that uses the descriptor until somebody writes.
+  const steps = new Steps();
+  const opened = steps.add('openat', [AT_FDCWD, path, constants.O_RDWR, 0]);
+  steps.add('read', [opened, 1]);
+  const reading = steps.run({ entries: inside, ownMemory });
   expect(() => fd.release()).toThrow(expect.objectContaining({ code: 'EBUSY' }));
-  await Promise.all(reads);
+  writeSync(fifo, 'x');
+  expect((await reading).errno).toBe(0);
   const number = fd.release();
   await fd.close();
   expect(fstatSync(number).ino).toBe(netns.id);
   closeSync(number);
+  closeSync(fifo);
+  rmSync(directory, { recursive: true });
 });
 
 describe('threads', () => {
