@@ -2,6 +2,7 @@ import { closedWithin, type Internals } from '../namespaces/network.js';
 import type { NsnetError } from '../syscalls/errors.js';
 import { getLinkRequest, linkAnswer } from './devices.js';
 import type { End } from './end.js';
+import { isHeld } from './nsid.js';
 
 const NOTICING_MILLISECONDS = 1000;
 
@@ -31,7 +32,7 @@ async function isGone(inner: Internals, netnsid: number): Promise<boolean> {
   };
   return inner.route.request(look).then(
     // The kernel takes a moment to notice that nobody holds it any more.
-    () => closedWithin(NOTICING_MILLISECONDS),
+    async () => closedWithin(NOTICING_MILLISECONDS) && !(await isHeld(inner, netnsid)),
     (error: NsnetError) => error.code === 'EINVAL',
   );
 }

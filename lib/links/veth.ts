@@ -6,10 +6,7 @@ import {
   type NetworkNamespace,
   openInternals,
 } from '../namespaces/network.js';
-import { readAnswer } from '../netlink/answer.js';
-import { RTM } from '../rtnetlink/constants.js';
 import type { LinkBrief } from '../rtnetlink/link.js';
-import { nsid as nsidCodec } from '../rtnetlink/nsid.js';
 import { invalidValue } from '../syscalls/validate.js';
 import { makeLink } from './create.js';
 import { getLinkRequest, linkAnswer } from './devices.js';
@@ -17,6 +14,7 @@ import { attributesOf, type End, endOf } from './end.js';
 import { readInfo } from './info.js';
 import { registerKind } from './kinds.js';
 import { type Found, Link } from './link.js';
+import { nsidOf } from './nsid.js';
 import { vethQueues } from './queues.js';
 import type { LinkOptions } from './types.js';
 import { checkLinkOptions } from './validate.js';
@@ -80,20 +78,6 @@ async function findPeer(netns: NetworkNamespace, index: number): Promise<Veth | 
     owned: false,
   };
   return new Veth(found);
-}
-
-/** The number by which a namespace knows another; undefined if it has none for it. */
-async function nsidOf(inner: Internals, other: Internals): Promise<number | undefined> {
-  const answers = await inner.route.request({
-    name: 'RTM_GETNSID',
-    type: RTM.GETNSID,
-    flags: 0,
-    codec: nsidCodec,
-    body: { family: 0, attributes: { fd: other.fd.number } },
-    subject: inner.subject,
-  });
-  const answer = answers.find(({ type }) => type === RTM.NEWNSID);
-  return answer && readAnswer(nsidCodec, answer).attributes.nsid;
 }
 
 /** Both ends of a cable that was made here. */
