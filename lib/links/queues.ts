@@ -1,13 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { release } from 'node:os';
+import { atLeast } from '../syscalls/release.js';
 
 /** With more CPUs the kernel has its own way. */
 const MOST = 32;
-
-function atLeast(major: number, minor: number): boolean {
-  const [a = 0, b = 0] = release().split('.').map(Number);
-  return a > major || (a === major && b >= minor);
-}
 
 function count(): number | undefined {
   try {
@@ -32,6 +28,6 @@ let cpus: number | undefined | 'unknown' = 'unknown';
  * each under /sys; of many CPUs that would be too much. Nothing where it cannot be told.
  */
 export function vethQueues(): { numTxQueues?: number; numRxQueues?: number } {
-  if (cpus === 'unknown') cpus = atLeast(5, 15) ? count() : undefined;
+  if (cpus === 'unknown') cpus = atLeast(release(), '5.15') ? count() : undefined;
   return cpus === undefined ? {} : { numTxQueues: cpus, numRxQueues: cpus };
 }

@@ -62,7 +62,7 @@ describe('what it runs on', () => {
     expect(old.found).not.toContain('alternative names');
     const older = await check('kernel', { release: '4.18.0-553.el8', calls: { statmount: 'ENOSYS' } });
     expect(older).toMatchObject({ ok: false, overall: true, required: false });
-    expect(older.cure).toContain('Boot Linux 5.4 or newer');
+    expect(older.cure).toContain('Boot Linux 5.10 or newer');
     expect(older.found, 'what was brought to it from newer ones').not.toContain('mounts by descriptor');
   });
 

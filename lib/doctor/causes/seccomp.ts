@@ -1,6 +1,6 @@
+import { atLeast } from '../../syscalls/release.js';
 import { engineCure } from '../engine.js';
 import type { ProbedCall, Probes } from '../probes.js';
-import { atLeast } from '../release.js';
 import { denied, type FindCause } from './cause.js';
 
 /** Since when a kernel answers them; those that every kernel that Node runs on answers are not listed. */

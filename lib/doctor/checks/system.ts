@@ -1,12 +1,12 @@
 // What the program runs on: platform, kernel, runtime, the add-on.
 import { errnoName } from '../../syscalls/errno.js';
+import { atLeast } from '../../syscalls/release.js';
 import { filteredCalls } from '../causes/seccomp.js';
 import type { Check, Examine } from '../check.js';
 import type { ProbedCall } from '../probes.js';
-import { atLeast } from '../release.js';
 
 /** What namespaces, links and ping need is in kernels from here on. */
-const OLDEST = '5.4';
+const OLDEST = '5.10';
 /** And this is the oldest one that it was all tested on. */
 const TESTED = '6.1';
 const OLDEST_NODE = [20, 19] as const;
@@ -18,7 +18,6 @@ const FEATURES: readonly { since: string; what: string; call?: ProbedCall }[] = 
   { since: '5.5', what: 'alternative names of links' },
   { since: '5.11', what: 'overlays without root' },
   { since: '5.12', what: 'id-mapped mounts', call: 'mount_setattr' },
-  { since: '6.5', what: 'overlays of more than a few long paths' },
   { since: '6.8', what: 'statmount', call: 'statmount' },
   { since: '6.15', what: 'overlays of detached mounts' },
 ];
