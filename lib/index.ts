@@ -12,6 +12,12 @@ export { Veth, VethPair } from './links/veth.js';
 export { BindMount, type BindOptions } from './mounts/bind.js';
 export type { LayerChange } from './mounts/changes.js';
 export type { MountFlags, Propagation } from './mounts/flags.js';
+export { type ImageFilesystem, ImageMount, type ImageOptions } from './mounts/image.js';
+export {
+  type KernelFilesystem,
+  KernelMount,
+  type KernelMountOptions,
+} from './mounts/kernel-mount.js';
 export { type AttachOptions, type DetachOptions, Mount } from './mounts/mount.js';
 export { MountNamespace } from './mounts/mount-namespace.js';
 export { OverlayMount, type OverlayOptions } from './mounts/overlay.js';

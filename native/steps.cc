@@ -29,6 +29,7 @@ struct Call {
   // What it returns is a descriptor; or what it changes must be a clone's: namespaces, root, working directory; or the
   // stub's, whose table of descriptors is not ours.
   enum { kPlain, kOpens, kMoves, kOwnTable } nature;
+  long request = 0;  // of an ioctl, behind its descriptor
 };
 
 // The numbers of calls newer than 5.0 are the same on every architecture, and older headers do not name them.
@@ -44,6 +45,8 @@ constexpr Call kCalls[] = {
     {"fsmount", 432, "fii", Call::kOpens},
     {"fsopen", 430, "si", Call::kOpens},
     {"fspick", 433, "fsi", Call::kOpens},
+    {"loop_configure", SYS_ioctl, "fB", Call::kPlain, 0x4C0A},
+    {"loop_ctl_get_free", SYS_ioctl, "f", Call::kPlain, 0x4C82},
     {"lgetxattr", SYS_lgetxattr, "ssr", Call::kPlain},
     {"listmount", 458, "Bni", Call::kPlain},
     {"mkdirat", SYS_mkdirat, "fsi", Call::kPlain},
@@ -175,6 +178,7 @@ void AddStep(const GivenStep& step, Outcome* outcome) {
     if (next < all.size()) all[next++] = argument;
   };
   for (const auto& given : step.arguments) {
+    if (next == 1 && step.call->request != 0) put(Argument(step.call->request));
     switch (given.kind) {
       case 'i': put(Argument(static_cast<long>(given.number))); break;
       case 'f':
@@ -199,6 +203,7 @@ void AddStep(const GivenStep& step, Outcome* outcome) {
       }
     }
   }
+  if (next == 1 && step.call->request != 0) put(Argument(step.call->request));
   const int number = program.Step(step.call->number, step.flags, {all[0], all[1], all[2], all[3], all[4], all[5]});
   if (step.flags & NSNET_KEEP) outcome->kept.push_back(number);
 }

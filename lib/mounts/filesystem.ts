@@ -1,5 +1,6 @@
 import { type NsnetError, unsupportedError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
+import type { Namespaces } from '../syscalls/inside.js';
 import type { Step, Steps } from '../syscalls/steps.js';
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from './constants.js';
 import { mayMount, runMaking } from './place.js';
@@ -44,13 +45,18 @@ export async function makeFilesystem(
   type: string,
   options: readonly FsOption[],
   attributes: number,
+  { inside, before }: { inside?: Namespaces; before?: (steps: Steps) => void } = {},
 ): Promise<Fd> {
   let end: ReturnType<typeof finish> | undefined;
-  const outcome = await runMaking((steps) => {
-    const context = steps.add('fsopen', [type, FSOPEN_CLOEXEC]);
-    configure(steps, context, options);
-    end = finish(steps, context, attributes);
-  });
+  const outcome = await runMaking(
+    (steps) => {
+      before?.(steps);
+      const context = steps.add('fsopen', [type, FSOPEN_CLOEXEC]);
+      configure(steps, context, options);
+      end = finish(steps, context, attributes);
+    },
+    { inside, move: before !== undefined },
+  );
   const { mount, log } = end as ReturnType<typeof finish>;
   const error = outcome.error({
     subject: `a new ${type}`,
@@ -66,6 +72,10 @@ export function explainMount(error: NsnetError, type: string): NsnetError {
   if (error.code === 'ENOSYS')
     return unsupportedError('this kernel has no fsopen(2) (Linux 5.2), or a filter forbids it', {
       cause: error,
+    });
+  if (error.code === 'EPERM' && type === 'proc')
+    return error.with({
+      hint: 'proc shows the pid namespace of whoever mounts it: without CAP_SYS_ADMIN only a process in a new one can',
     });
   if (error.code === 'EPERM' && !mayMount())
     return error.with({

@@ -1,11 +1,21 @@
 import { sharedUserNamespace } from '../namespaces/rootless.js';
 import { capable } from '../syscalls/capabilities.js';
-import { CLONE, HERE, type Inside } from '../syscalls/excursion.js';
+import { CLONE, HERE } from '../syscalls/excursion.js';
+import { type Namespaces, within } from '../syscalls/inside.js';
 import { type Outcome, Steps } from '../syscalls/steps.js';
 
 /** Whether this process may mount in the mount namespace that it is in. */
 export function mayMount(): boolean {
   return capable('SYS_ADMIN');
+}
+
+export interface PlaceOptions {
+  /** It changes what only a clone's own may be changed: the working directory, namespaces. */
+  move?: boolean;
+  /** By the stub, in memory and with descriptors of its own. */
+  ownMemory?: boolean;
+  /** Namespaces that it is to be made in, besides. */
+  inside?: Namespaces;
 }
 
 /**
@@ -15,19 +25,17 @@ export function mayMount(): boolean {
  */
 export async function runMaking(
   add: (steps: Steps) => void,
-  { move = false, ownMemory = false }: { move?: boolean; ownMemory?: boolean } = {},
+  { move = false, ownMemory = false, inside }: PlaceOptions = {},
 ): Promise<Outcome> {
   const steps = new Steps();
-  if (mayMount()) {
-    add(steps);
-    return steps.run({ ...HERE, ownMemory }, move || ownMemory);
-  }
+  const direct = mayMount();
+  if (!direct) steps.add('unshare', [CLONE.mnt]);
+  add(steps);
+  if (inside) return within({ inside }, (place) => steps.run(place, true));
+  if (direct) return steps.run({ ...HERE, ownMemory }, move || ownMemory);
   const user = await sharedUserNamespace();
   try {
-    const inside: Inside = { entries: [user.native, CLONE.user], ownMemory: true };
-    steps.add('unshare', [CLONE.mnt]);
-    add(steps);
-    return await steps.run(inside, true);
+    return await steps.run({ entries: [user.native, CLONE.user], ownMemory: true }, true);
   } finally {
     await user.close();
   }

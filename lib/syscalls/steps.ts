@@ -55,7 +55,7 @@ export class Steps {
       if (this.#options[number]?.keep) kept.set(number, fds[kept.size] as NativeFd | null);
       if (ROOMS.has(call as string)) room.set(number, rooms[room.size] as Uint8Array);
     }
-    const call = this.#steps[failed]?.[0].replace(/_fd$/, '');
+    const call = this.#steps[failed]?.[0].replace(/_fd$/, '').replace(/^loop_.*/, 'ioctl');
     return new Outcome(failed < 0 ? undefined : { number: failed }, call, results, kept, room);
   }
 }
