@@ -21,6 +21,7 @@ export {
 export { type AttachOptions, type DetachOptions, Mount } from './mounts/mount.js';
 export { MountNamespace } from './mounts/mount-namespace.js';
 export { OverlayMount, type OverlayOptions } from './mounts/overlay.js';
+export { RootTree, type RootTreeOptions } from './mounts/root-tree.js';
 export type { Size } from './mounts/size.js';
 export { Tmpfs, type TmpfsOptions } from './mounts/tmpfs.js';
 export {

@@ -61,10 +61,13 @@ export class Mount extends Handle {
     checkSignal(signal);
     const at = new Target(target);
     if (signal?.aborted) throw abortError(signal);
-    const fd = await at.open();
+    const fd = await at.open().catch(async (error) => {
+      await at.close();
+      throw error;
+    });
     const { mountRoot } = await statusOf(fd);
     if (mountRoot) return new Mount(fd, false, { target: at });
-    await fd.close();
+    await Promise.all([fd.close(), at.close()]);
     throw systemError(-22, 'open', { subject: at.path, hint: 'Nothing is mounted there' });
   }
 
@@ -210,13 +213,20 @@ export class Mount extends Handle {
     await before.close();
   }
 
+  /** Elsewhere there may be no /proc to name it by; a directory is gone into, a file is named in its directory. */
+  async #parentOfFile(target: Target): Promise<{ directory: Fd; name: string } | undefined> {
+    const { mountId, directory } = await statusOf(this.#fd);
+    return directory ? undefined : target.parentOf(mountId);
+  }
+
   async #unmountLazily(): Promise<void> {
-    // Elsewhere there may be no /proc.
-    const elsewhere = this.#attached?.target.namespace !== undefined;
+    const { target } = this.#attached as Attached;
+    const parent = target.namespace && (await this.#parentOfFile(target));
     const outcome = await this.#run((steps) => {
-      if (elsewhere) steps.add('fchdir', [this.#fd]);
-      steps.add('umount2', [elsewhere ? '.' : `/proc/self/fd/${this.#fd.number}`, MNT_DETACH]);
-    }, elsewhere);
+      if (target.namespace) steps.add('fchdir', [parent?.directory ?? this.#fd]);
+      const name = target.namespace ? (parent?.name ?? '.') : `/proc/self/fd/${this.#fd.number}`;
+      steps.add('umount2', [name, MNT_DETACH]);
+    }, target.namespace !== undefined).finally(() => parent?.directory.close());
     const error = outcome.error({ subject: this.path });
     if (error) throw error;
   }

@@ -49,6 +49,11 @@ export class Source {
     this.#inside = found?.inside ?? this.path;
   }
 
+  /** Where it is a detached mount itself, its descriptor. */
+  get held(): Fd | undefined {
+    return this.#inside === '.' ? this.#from : undefined;
+  }
+
   /** Opens it (O_PATH) in a program. */
   open(steps: Steps, flags = 0): Step | Fd {
     if (this.#from && this.#inside === '.') return this.#from;

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type NsnetError, systemError } from '../syscalls/errors.js';
 import { HERE, type Inside } from '../syscalls/excursion.js';
-import type { Fd } from '../syscalls/fd.js';
+import { Fd } from '../syscalls/fd.js';
 import { within } from '../syscalls/inside.js';
 import { type Outcome, type Step, Steps } from '../syscalls/steps.js';
 import { checkString, invalidValue } from '../syscalls/validate.js';
@@ -29,6 +29,8 @@ export class Target {
   /** What it is looked up in: no link leads out of that. */
   readonly #root: string | Mount | undefined;
   readonly #inside: string;
+  #held: Fd | undefined;
+  #inDetached = false;
 
   constructor(path: unknown, { namespace, root }: { namespace?: Fd; root?: string | Mount } = {}) {
     checkString('target', path);
@@ -65,25 +67,46 @@ export class Target {
 
   /** Runs a program where the target is. */
   async #run(add: (steps: Steps, open: Open) => void): Promise<Outcome> {
-    using root = this.#root === undefined ? undefined : new Source(this.#root);
+    const root = await this.#openRoot();
     const resolve = RESOLVE.NO_MAGICLINKS | (root ? RESOLVE.IN_ROOT : 0);
-    const fill = (steps: Steps) => {
-      const from = root?.openDirectory(steps) ?? AT.FDCWD;
+    const fill = (steps: Steps) =>
       add(steps, (path, flags = 0, keep = false) => {
         const how = Buffer.alloc(24);
         how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | flags), 0);
         how.writeBigUInt64LE(BigInt(resolve), 16);
-        return steps.add('openat2', [from, path, how], { keep });
+        return steps.add('openat2', [root ?? AT.FDCWD, path, how], { keep });
       });
-    };
     for (let tries = 1; ; tries++) {
-      const outcome = await (root?.detached && !this.namespace ? runMaking(fill) : this.run(fill));
+      const outcome = await (this.#inDetached ? runMaking(fill) : this.run(fill));
       if (outcome.errno !== EAGAIN || tries === TRIES) return outcome;
     }
   }
 
-  /** Lets go of the mount namespace. */
+  /** Once: whatever is mounted on it or moved later, it is the same directory. */
+  async #openRoot(): Promise<Fd | undefined> {
+    if (this.#root === undefined || this.#held) return this.#held;
+    using source = new Source(this.#root);
+    this.#inDetached = source.detached && !this.namespace;
+    const detached = source.held;
+    if (detached) {
+      this.#held = Fd.duplicate(detached.number);
+      return this.#held;
+    }
+    let opened: Step | undefined;
+    const outcome = await this.run((steps) => {
+      opened = steps.add('openat', [AT.FDCWD, source.path, O_PATH | O_CLOEXEC | constants.O_DIRECTORY, 0], {
+        keep: true,
+      });
+    });
+    const error = outcome.error({ subject: source.path });
+    if (error) throw error;
+    this.#held = outcome.fd(opened as Step);
+    return this.#held;
+  }
+
+  /** Lets go of the mount namespace, and of what it is looked up in. */
   async close(): Promise<void> {
+    await this.#held?.close();
     await this.namespace?.close();
   }
 
