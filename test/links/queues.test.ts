@@ -1,4 +1,3 @@
-// @kernels
 // A cable has the queues that `ip link add` gives one.
 import { Netns, Veth } from 'nsnet';
 import { expect, test } from 'vitest';

@@ -1,4 +1,3 @@
-// @kernels
 // One directory or file, at two places.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { BindMount, Namespace, Tmpfs } from 'nsnet';

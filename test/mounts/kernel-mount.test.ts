@@ -1,4 +1,3 @@
-// @kernels
 // File systems that show what the kernel knows.
 import { readdirSync, readFileSync } from 'node:fs';
 import { Bridge, KernelMount, type KernelMountOptions, Namespace, Netns } from 'nsnet';

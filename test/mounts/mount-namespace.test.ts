@@ -1,4 +1,3 @@
-// @kernels
 // Mounts that only those see who enter.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { BindMount, MountNamespace, Namespace, Tmpfs } from 'nsnet';

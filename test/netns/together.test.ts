@@ -1,4 +1,3 @@
-// @kernels
 // Namespaces that are made at the same time are made by one clone, some at a time.
 import { fileURLToPath } from 'node:url';
 import { Netns } from 'nsnet';

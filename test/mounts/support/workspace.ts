@@ -14,8 +14,15 @@ import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
 
 const OVERLAYFS = 0x794c7630;
+const TMPFS = 0x01021994;
 
-const base = () => (statfsSync(tmpdir()).type === OVERLAYFS ? '/dev/shm' : tmpdir());
+/** Not an overlay, which cannot be another's upper; rather no tmpfs, which stores no user.* attributes before 6.6. */
+function base(): string {
+  const candidates = ['/var/tmp', tmpdir(), '/dev/shm'];
+  const typeOf = (path: string) => statfsSync(path).type;
+  const best = candidates.find((path) => ![OVERLAYFS, TMPFS].includes(typeOf(path)));
+  return best ?? (candidates.find((path) => typeOf(path) !== OVERLAYFS) as string);
+}
 
 export interface Workspace extends Disposable {
   readonly path: string;
