@@ -80,6 +80,7 @@ export function explainLink(error: NsnetError): NsnetError {
     EADDRNOTAVAIL: {
       hint: "A link's `mac` must be unicast: its first byte even, and not all zeros, as in '02:00:00:00:00:01'",
     },
+    EBUSY: { hint: 'Before Linux 6.2 a link is only renamed while it is down' },
     ENODEV: { hint: 'The link, its master or its namespace is gone' },
   };
   const details = hints[error.code];

@@ -1,6 +1,8 @@
 // A link that is moved to another namespace.
+import { release } from 'node:os';
 import { Bridge, Netns, Veth, type VethPair } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { atLeast } from '../../lib/syscalls/release.js';
 import { ipIn } from '../netns/support/inside.js';
 import { expectState, stateOf } from '../netns/support/state.js';
 
@@ -89,6 +91,13 @@ test('there and back again', async () => {
 });
 
 test('to where it is already', async () => {
+  if (!atLeast(release(), '6.2')) {
+    await expect(veth.moveTo(from, { name: 'renamed' })).rejects.toMatchObject({
+      code: 'EBUSY',
+      hint: expect.stringContaining('while it is down'),
+    });
+    await veth.down();
+  }
   await veth.moveTo(from, { name: 'renamed' });
   expect(veth).toMatchObject({ netns: from, name: 'renamed' });
   expect(await names(from)).toContain('renamed');

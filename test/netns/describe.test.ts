@@ -1,6 +1,6 @@
 // describe() prints as iproute2 does.
 import { Bridge, Netns, Veth, type VethPair } from 'nsnet';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { privileged } from '../support/privileges.js';
 import { runIn, shellIn } from './support/inside.js';
 
@@ -182,7 +182,7 @@ test('after a change: down, without master, renamed', async () => {
   await inside.a.set({ master: null, name: 'renamed' });
   // The kernel tells the far end in its own time.
   await expect.poll(async () => (await netns.links.get('near2')).info.state).toMatch(/down$/);
-  expect(normal(await netns.links.describe())).toBe(await printed('link'));
+  await vi.waitFor(async () => expect(normal(await netns.links.describe())).toBe(await printed('link')));
   expect(normal(await netns.addresses.describe())).toBe(await printed('addr'));
 });
 
