@@ -19,7 +19,7 @@ namespace nsnet {
 
 namespace {
 
-constexpr size_t kPiece = 64 * 1024;            // the kernel gives a page at a time, or one line if that is longer
+constexpr size_t kPiece = 64 * 1024;             // the kernel gives a page at a time, or one line if that is longer
 constexpr size_t kMostBytes = 64 * 1024 * 1024;  // some 500,000 mounts, five times what sysctl fs.mount-max allows
 constexpr long kStatmount = 457;
 constexpr size_t kFacts = 104;  // struct statmount up to and with propagate_from: all that has a fixed place
