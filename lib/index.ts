@@ -10,6 +10,9 @@ export { OtherLink } from './links/other.js';
 export type { LinkFilter } from './links/read.js';
 export type { LinkInfo, LinkKinds, LinkOptions, LinkRef, LinkStats } from './links/types.js';
 export { Veth, VethPair } from './links/veth.js';
+export type { MountFilter } from './mounts/filter.js';
+export type { MountInfo, MountOptions } from './mounts/info.js';
+export { type Mounts, mounts } from './mounts/mounts.js';
 export {
   Namespace,
   type NamespaceInfo,
