@@ -18,7 +18,10 @@ export interface MountFilter {
   under?: string;
   /** 'fuse.sshfs', or 'fuse' for all of them. */
   type?: string;
+  subtype?: string;
   source?: string;
+  /** What of the file system is seen. */
+  root?: string;
   /** 'major:minor'. */
   device?: string;
   id?: number;
@@ -26,11 +29,13 @@ export interface MountFilter {
   /** The mounts right on this one. */
   parent?: number;
   propagation?: MountInfo['propagation'];
+  peerGroup?: number;
+  master?: number;
 }
 
-const TEXTS = ['target', 'under', 'type', 'source', 'device'] as const;
+const TEXTS = ['target', 'under', 'type', 'subtype', 'source', 'root', 'device'] as const;
 const PATHS = ['target', 'under'] as const;
-const NUMBERS = ['id', 'uniqueId', 'parent'] as const;
+const NUMBERS = ['id', 'uniqueId', 'parent', 'peerGroup', 'master'] as const;
 const PROPAGATIONS: readonly unknown[] = ['shared', 'slave', 'private', 'unbindable'];
 
 export function checkFilter(filter: MountFilter & Call): void {
@@ -58,10 +63,11 @@ function tidy(path: string): string {
 
 /** Whether a mount is one of them. */
 export function matcher(filter: MountFilter): (mount: MountInfo) => boolean {
-  const { target, under, type, source, device, id, uniqueId, parent, propagation } = filter;
-  const same = Object.entries({ source, device, id, uniqueId, parent, propagation }).filter(
-    ([, value]) => value !== undefined,
-  ) as [keyof MountInfo, unknown][];
+  const { target, under, type, ...rest } = filter;
+  const same = Object.entries(rest).filter(([, value]) => value !== undefined) as [
+    keyof MountInfo,
+    unknown,
+  ][];
   const at = target === undefined ? undefined : tidy(target);
   const above = under === undefined ? undefined : tidy(under);
   const below = above === '/' ? '/' : `${above}/`;

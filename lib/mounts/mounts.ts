@@ -13,17 +13,18 @@ import { watchMounts } from './watch.js';
 /**
  * What is mounted: in this process's mount namespace, as seen from its root directory, or in another one, as seen from
  * that one's root. Reading another one takes CAP_SYS_ADMIN there: root has it everywhere, other users in the user
- * namespaces that they made; else EPERM. The namespace must not be closed before it is read (ERR_NSNET_CLOSED).
+ * namespaces that they made; else EPERM. `namespace` is one of type 'mnt', and not closed before it is read
+ * (ERR_NSNET_CLOSED).
  *
  * Source: /proc/<pid>/mountinfo (proc_pid_mountinfo(5)) and, from Linux 6.8, statmount(2) for `uniqueId`.
  */
-export function mounts(namespace?: Namespace<'mnt'>): Mounts {
+export function mounts(namespace?: Namespace): Mounts {
   if (namespace === undefined) return new Mounts(undefined);
   if (!(namespace instanceof Namespace)) throw invalidType('namespace', 'a Namespace', namespace);
   if (namespace.type !== 'mnt') {
     throw invalidValue('namespace', "a Namespace of type 'mnt'", `one of type ${namespace.type}`);
   }
-  return new Mounts(namespace);
+  return new Mounts(namespace as Namespace<'mnt'>);
 }
 
 /** The mounts of a mount namespace. */
