@@ -74,9 +74,12 @@ class MountFeed implements Feed<MountInfo> {
   }
 }
 
-/** Where the kernel has no unique ids, one that was used again meanwhile shows as a change. */
-function keyOf({ id, uniqueId }: MountInfo): string {
-  return uniqueId === undefined ? `${id}` : `unique ${uniqueId}`;
+/**
+ * Where the kernel has no unique ids, what stays the same as long as a mount does; one that was replaced by its like
+ * meanwhile, with its number, cannot be told from it.
+ */
+function keyOf({ id, uniqueId, device, type, source }: MountInfo): string {
+  return uniqueId === undefined ? `${id} ${device} ${type} ${source}` : `unique ${uniqueId}`;
 }
 
 /** Waits for the next event of a table. Only waiting keeps the event loop alive. */

@@ -51,7 +51,7 @@ describe('a watch', () => {
       value: { target: '/srv/a', options: { readonly: true } },
       previous: { target: '/srv/a', options: { readonly: false } },
     });
-    await room.sh('mount --move /srv/a /srv/b');
+    await room.sh('mount --no-mtab --move /srv/a /srv/b');
     expect((await changes.next()).value).toMatchObject({
       type: 'changed',
       value: { target: '/srv/b' },
@@ -120,7 +120,7 @@ describe('a watch', () => {
     await room.sh('mkdir /srv/a /srv/b; mount -t tmpfs x /srv/a');
     const changes = mounts(room.namespace).watch({ under: '/srv/a' });
     expect(await next(changes)).toBe('added /srv/a x');
-    await room.sh('mount --move /srv/a /srv/b');
+    await room.sh('mount --no-mtab --move /srv/a /srv/b');
     expect(await next(changes)).toBe('removed /srv/a x');
     await changes.return?.();
   });
