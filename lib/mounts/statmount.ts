@@ -54,7 +54,7 @@ export async function listed(
   return all;
 }
 
-/** What statmount(2) says of a mount in numbers, which mountinfo says, too, except for the first. */
+/** What statmount(2) says of a mount in numbers: but for the first, what mountinfo says, for tests to compare. */
 export interface MountFacts {
   uniqueId: number;
   id: number;
@@ -68,17 +68,22 @@ export interface MountFacts {
   master: bigint;
 }
 
-/** Of the mounts that are there still. */
-export async function statMounts(ids: BigUint64Array, inside: Inside): Promise<MountFacts[]> {
-  const facts: MountFacts[] = [];
+/** What `read` makes of struct statmount, of the mounts that are there still. */
+export async function statMounts<T>(
+  ids: BigUint64Array,
+  inside: Inside,
+  read: (view: DataView) => T,
+): Promise<T[]> {
+  const facts: T[] = [];
   for (let at = 0; at < ids.length; at += BATCH) {
     const some = ids.subarray(at, at + BATCH);
     const request = new Uint8Array(some.buffer, some.byteOffset, some.byteLength);
     const told = checked(await native().statMounts(inside.entries, inside.ownMemory, request));
     const size = told.length / some.length;
     for (let one = 0; one < some.length; one++) {
-      const fact = factsOf(new DataView(told.buffer, told.byteOffset + one * size, size));
-      if (fact) facts.push(fact);
+      const view = new DataView(told.buffer, told.byteOffset + one * size, size);
+      // Its first field is its size: 0 if nothing was told.
+      if (view.getUint32(0, littleEndian) !== 0) facts.push(read(view));
     }
   }
   return facts;
@@ -86,11 +91,16 @@ export async function statMounts(ids: BigUint64Array, inside: Inside): Promise<M
 
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
-/** struct statmount, whose first field is its size: 0 if nothing was told. */
-function factsOf(view: DataView): MountFacts | undefined {
+/** The unique id, and the number that mountinfo has for it. */
+export function idsOf(view: DataView): [unique: number, id: number] {
+  const [first, second] = [view.getUint32(40, littleEndian), view.getUint32(44, littleEndian)];
+  const [low, high] = littleEndian ? [first, second] : [second, first];
+  return [high * 2 ** 32 + low, view.getUint32(56, littleEndian)];
+}
+
+export function factsOf(view: DataView): MountFacts {
   const u32 = (at: number) => view.getUint32(at, littleEndian);
   const u64 = (at: number) => view.getBigUint64(at, littleEndian);
-  if (u32(0) === 0) return undefined;
   return {
     device: `${u32(16)}:${u32(20)}`,
     uniqueId: Number(u64(40)),

@@ -8,7 +8,7 @@ import { native } from '../syscalls/native.js';
 import { Steps } from '../syscalls/steps.js';
 import type { MountInfo } from './info.js';
 import { parseMountinfo } from './mountinfo.js';
-import { addListing, listed, statMounts } from './statmount.js';
+import { addListing, idsOf, listed, statMounts } from './statmount.js';
 
 const AT_FDCWD = -100;
 const O_PATH = 0o10000000;
@@ -103,11 +103,9 @@ export class MountTable {
       const [bytes, changed] = read;
       const mounts: MountInfo[] = [];
       const pace = new Pace();
-      for (const { id, ...rest } of parseMountinfo(bytes)) {
-        const uniqueId = unique?.get(id);
-        // What is not known by the second of two looks is gone by then, if anything has changed between them.
-        if (uniqueId !== undefined) mounts.push({ id, uniqueId, ...rest });
-        else if (!unique || !changed) mounts.push({ id, ...rest });
+      for (const mount of parseMountinfo(bytes, unique)) {
+        // If anything has changed between the two looks, what only one of them knows is gone, or has just come.
+        if (mount.uniqueId !== undefined || !unique || !changed) mounts.push(mount);
         if (pace.due) {
           await pace.turn();
           if (signal?.aborted) throw abortError(signal);
@@ -128,14 +126,17 @@ export class MountTable {
     if (ids === undefined) return undefined;
     const numbers = new Map<number, number>();
     const asked = ids.filter((id) => !this.#numbers.has(Number(id)));
-    for (const { uniqueId, id } of await statMounts(asked, inside)) numbers.set(uniqueId, id);
+    for (const [unique, id] of await statMounts(asked, inside, idsOf)) numbers.set(unique, id);
     for (const id of ids) {
       const number = this.#numbers.get(Number(id));
       if (number !== undefined) numbers.set(Number(id), number);
     }
     this.#numbers = numbers;
     // A filter of system calls may forbid the one and not the other.
-    return numbers.size === 0 ? undefined : new Map([...numbers].map(([unique, id]) => [id, unique]));
+    if (numbers.size === 0) return undefined;
+    const unique = new Map<number, number>();
+    for (const [one, id] of numbers) unique.set(id, one);
+    return unique;
   }
 }
 

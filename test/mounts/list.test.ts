@@ -1,7 +1,7 @@
 // @kernels
 import { type MountInfo, mounts, Namespace, NsnetError } from 'nsnet';
 import { afterEach, describe, expect, test } from 'vitest';
-import { addListing, forceStatmount, listed, statMounts } from '../../lib/mounts/statmount.js';
+import { addListing, factsOf, forceStatmount, listed, statMounts } from '../../lib/mounts/statmount.js';
 import { within } from '../../lib/syscalls/inside.js';
 import { Steps } from '../../lib/syscalls/steps.js';
 import { patience } from '../fixtures/native/child.js';
@@ -144,7 +144,7 @@ describe('what statmount(2) says', () => {
       const steps = new Steps();
       const step = addListing(steps);
       const ids = await listed(await steps.run(inside), step, inside);
-      return ids && new Map((await statMounts(ids, inside)).map((one) => [one.id, one]));
+      return ids && new Map((await statMounts(ids, inside, factsOf)).map((one) => [one.id, one]));
     });
   }
 
