@@ -68,22 +68,22 @@ export interface MountFacts {
   master: bigint;
 }
 
-/** What `read` makes of struct statmount, of the mounts that are there still. */
+/** What `read` makes of each struct statmount, of the mounts that are there still. */
 export async function statMounts<T>(
   ids: BigUint64Array,
   inside: Inside,
-  read: (view: DataView) => T,
+  read: (view: DataView, at: number) => T,
 ): Promise<T[]> {
   const facts: T[] = [];
-  for (let at = 0; at < ids.length; at += BATCH) {
-    const some = ids.subarray(at, at + BATCH);
+  for (let first = 0; first < ids.length; first += BATCH) {
+    const some = ids.subarray(first, first + BATCH);
     const request = new Uint8Array(some.buffer, some.byteOffset, some.byteLength);
     const told = checked(await native().statMounts(inside.entries, inside.ownMemory, request));
     const size = told.length / some.length;
-    for (let one = 0; one < some.length; one++) {
-      const view = new DataView(told.buffer, told.byteOffset + one * size, size);
+    const view = new DataView(told.buffer, told.byteOffset, told.length);
+    for (let at = 0; at < told.length; at += size) {
       // Its first field is its size: 0 if nothing was told.
-      if (view.getUint32(0, littleEndian) !== 0) facts.push(read(view));
+      if (view.getUint32(at, littleEndian) !== 0) facts.push(read(view, at));
     }
   }
   return facts;
@@ -92,15 +92,15 @@ export async function statMounts<T>(
 const littleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** The unique id, and the number that mountinfo has for it. */
-export function idsOf(view: DataView): [unique: number, id: number] {
-  const [first, second] = [view.getUint32(40, littleEndian), view.getUint32(44, littleEndian)];
+export function idsOf(view: DataView, at: number): [unique: number, id: number] {
+  const [first, second] = [view.getUint32(at + 40, littleEndian), view.getUint32(at + 44, littleEndian)];
   const [low, high] = littleEndian ? [first, second] : [second, first];
-  return [high * 2 ** 32 + low, view.getUint32(56, littleEndian)];
+  return [high * 2 ** 32 + low, view.getUint32(at + 56, littleEndian)];
 }
 
-export function factsOf(view: DataView): MountFacts {
-  const u32 = (at: number) => view.getUint32(at, littleEndian);
-  const u64 = (at: number) => view.getBigUint64(at, littleEndian);
+export function factsOf(view: DataView, at: number): MountFacts {
+  const u32 = (field: number) => view.getUint32(at + field, littleEndian);
+  const u64 = (field: number) => view.getBigUint64(at + field, littleEndian);
   return {
     device: `${u32(16)}:${u32(20)}`,
     uniqueId: Number(u64(40)),
