@@ -16,6 +16,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nsnet::InitNamespaces(env, exports);
   nsnet::InitFiles(env, exports);
   nsnet::InitSteps(env, exports);
+  nsnet::InitMounts(env, exports);
   nsnet::InitSockets(env, exports);
   nsnet::InitNetlink(env, exports);
   nsnet::InitPoll(env, exports);

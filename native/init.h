@@ -7,6 +7,7 @@
 namespace nsnet {
 
 void InitFiles(Napi::Env env, Napi::Object exports);
+void InitMounts(Napi::Env env, Napi::Object exports);
 void InitNetlink(Napi::Env env, Napi::Object exports);
 void InitPoll(Napi::Env env, Napi::Object exports);
 void InitProbe(Napi::Env env, Napi::Object exports);

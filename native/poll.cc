@@ -1,4 +1,5 @@
-// One thread that waits for descriptors to become readable, for as long as there are any to wait for.
+// One thread that waits for descriptors to become readable, or to report what is urgent (EPOLLPRI, as a table of
+// mounts that has changed), for as long as there are any to wait for.
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -27,6 +28,7 @@ struct Watch {
   std::shared_ptr<Environment> environment;
   Napi::FunctionReference callback;
   uint64_t id = 0;
+  uint32_t events = EPOLLIN;
   bool armed = false;
   bool closed = false;
 };
@@ -109,7 +111,7 @@ void Poller::End() {
 
 int Poller::Arm(const Watch& watch) {
   std::lock_guard<std::mutex> lock(mutex_);
-  epoll_event event = {EPOLLIN | EPOLLONESHOT, {}};
+  epoll_event event = {watch.events | EPOLLONESHOT, {}};
   event.data.u64 = watch.id;
   return epoll_ctl(epoll_, EPOLL_CTL_MOD, watch.use.Get(), &event) == 0 ? 0 : -errno;
 }
@@ -178,13 +180,14 @@ void Stop(Watch* watch) {
   watch->callback.Reset();
 }
 
-// watch(fd, callback) → a watch, disarmed, or -errno
+// watch(fd, callback, urgent) → a watch, disarmed, or -errno; `urgent` for EPOLLPRI, else EPOLLIN
 Napi::Value NewWatch(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto watch = std::make_shared<Watch>();
   watch->use = UseFd(info[0]);
   if (!watch->use) return Napi::Number::New(env, -EBADF);
   if (!info[1].IsFunction()) throw Napi::TypeError::New(env, "Expected a function");
+  if (BoolArgument(info, 2)) watch->events = EPOLLPRI;
   watch->environment = Environment::Of(env);
   const int error = ThePoller().Add(watch);
   if (error < 0) return Napi::Number::New(env, error);

@@ -166,7 +166,9 @@ GivenStep GivenStepOf(const Napi::Value& value, Request* request, int number) {
 struct Outcome {
   Outcome(size_t capacity, size_t steps) : program(capacity, static_cast<int>(steps)) {}
   Program program;
+  std::vector<int64_t> results;
   std::vector<int> kept;
+  std::vector<UniqueFd> opened;  // by those, for JavaScript to own; closed if it has ended meanwhile
   std::vector<std::pair<Argument, size_t>> rooms;
 };
 
@@ -208,13 +210,13 @@ void AddStep(const GivenStep& step, Outcome* outcome) {
   if (step.flags & NSNET_KEEP) outcome->kept.push_back(number);
 }
 
-Napi::Value Told(Napi::Env env, const std::shared_ptr<Outcome>& outcome, size_t count, int failed) {
-  auto results = Napi::Array::New(env, count);
-  for (size_t i = 0; i < count; i++)
-    results.Set(i, Napi::Number::New(env, static_cast<double>(outcome->program.ResultOf(static_cast<int>(i)))));
-  auto fds = Napi::Array::New(env, outcome->kept.size());
-  for (size_t i = 0; i < outcome->kept.size(); i++) {
-    UniqueFd fd = failed < 0 ? outcome->program.Take(outcome->kept[i]) : UniqueFd();
+Napi::Value Told(Napi::Env env, const std::shared_ptr<Outcome>& outcome, int failed) {
+  auto results = Napi::Array::New(env, outcome->results.size());
+  for (size_t i = 0; i < outcome->results.size(); i++)
+    results.Set(i, Napi::Number::New(env, static_cast<double>(outcome->results[i])));
+  auto fds = Napi::Array::New(env, outcome->opened.size());
+  for (size_t i = 0; i < outcome->opened.size(); i++) {
+    UniqueFd& fd = outcome->opened[i];
     fds.Set(i, fd.Get() >= 0 ? WrapFd(env, std::move(fd)) : Napi::Value(env.Null()));
   }
   auto rooms = Napi::Array::New(env, outcome->rooms.size());
@@ -234,8 +236,10 @@ Finish RunSteps(Request* request) {
   const int error = Excursion::Run(request->where, outcome->program, request->move);
   const int failed = outcome->program.FailedStep();
   if (error < 0 && failed < 0) return Failure(error, outcome->program.FailedCall());
-  const size_t count = request->steps.size();
-  return [outcome, count, failed](Napi::Env env) -> Napi::Value { return Told(env, outcome, count, failed); };
+  for (size_t i = 0; i < request->steps.size(); i++)
+    outcome->results.push_back(outcome->program.ResultOf(static_cast<int>(i)));
+  for (const int step : outcome->kept) outcome->opened.push_back(failed < 0 ? outcome->program.Take(step) : UniqueFd());
+  return [outcome, failed](Napi::Env env) -> Napi::Value { return Told(env, outcome, failed); };
 }
 
 // steps(where, ownMemory, move, steps) → [failed step or -1, results, descriptors to keep, rooms], or the failure of

@@ -70,7 +70,8 @@ function sameEverywhere(cure: string): Cures {
 async function hasDockerMounts(probe: Probes): Promise<boolean> {
   const mounts = await mountsOf(probe);
   return (
-    mounts.length === 0 || mounts.some(({ point }) => point === '/etc/resolv.conf' || point === '/etc/hosts')
+    mounts.length === 0 ||
+    mounts.some(({ target }) => target === '/etc/resolv.conf' || target === '/etc/hosts')
   );
 }
 

@@ -1,4 +1,5 @@
 import { type Call, Listing } from '../handles/listing.js';
+import type { Change, WatchOptions } from '../handles/view.js';
 import {
   type Address,
   type AddressSpec,
@@ -16,7 +17,7 @@ import type { Collection } from './collection.js';
 import { describeAddresses } from './describe.js';
 import { dumpAddresses } from './dump-addresses.js';
 import { checkFamily, matches } from './filter.js';
-import { type Change, Watch, type WatchOptions } from './watch.js';
+import { watchTable } from './watch.js';
 import { watchedAddresses } from './watched.js';
 
 /** Which addresses. */
@@ -74,7 +75,7 @@ export class Addresses implements Collection<AddressSpec, Address> {
       (address, { index }) =>
         (family === undefined || address.family === family) && matches(address, wanted, index),
     );
-    return new Watch(inner, what, { snapshot, signal }, (address) => address);
+    return watchTable(inner, what, { snapshot, signal }, (address) => address);
   }
 
   /** The links with their addresses, as `ip address` prints them. */

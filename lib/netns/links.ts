@@ -1,4 +1,5 @@
 import type { Call, Listing } from '../handles/listing.js';
+import type { Change, View, WatchOptions } from '../handles/view.js';
 import type { Bridge } from '../links/bridge.js';
 import { linkObject } from '../links/kinds.js';
 import type { Link } from '../links/link.js';
@@ -8,9 +9,8 @@ import type { LinkInfo } from '../links/types.js';
 import type { Veth } from '../links/veth.js';
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
 import type { LinkBrief } from '../rtnetlink/link.js';
-import type { View } from './collection.js';
 import { describeLinks } from './describe.js';
-import { type Change, Watch, type WatchOptions } from './watch.js';
+import { watchTable } from './watch.js';
 import { watchedLinks } from './watched.js';
 
 /** A link of any kind: narrows by `kind` and by instanceof. */
@@ -47,7 +47,7 @@ export class Links implements View<AnyLink, LinkFilter> {
       (master === undefined ||
         (typeof master === 'string' ? info.master === master : attributes.master === indexOf(master)));
     const show = (info: LinkInfo) => linkObject(this.#netns, info) as AnyLink;
-    return new Watch(inner, watchedLinks(inner, wanted), { snapshot, signal }, show);
+    return watchTable(inner, watchedLinks(inner, wanted), { snapshot, signal }, show);
   }
 
   /** As `ip link` prints them. */

@@ -1,4 +1,5 @@
 import { type Call, Listing } from '../handles/listing.js';
+import type { Change, WatchOptions } from '../handles/view.js';
 import { checkLinkRef } from '../links/devices.js';
 import { readNames } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
@@ -13,7 +14,7 @@ import { describeRoute } from './describe-route.js';
 import { type AltNames, checkFamily, matches } from './filter.js';
 import { type Route, type RouteSpec, routeOf, tableNumber } from './route.js';
 import { type Mode, RouteChange } from './route-change.js';
-import { type Change, Watch, type WatchOptions } from './watch.js';
+import { watchTable } from './watch.js';
 import { watchedRoutes } from './watched.js';
 
 /** Default table: main, as `ip route`; 'all' for every table. */
@@ -57,7 +58,7 @@ export class Routes implements Collection<RouteSpec, Route> {
       (decode, read) => dumpRoutes(inner, { ...filter, signal: read }, decode),
       isWanted(filter),
     );
-    return new Watch(inner, what, { snapshot, signal }, (route) => route);
+    return watchTable(inner, what, { snapshot, signal }, (route) => route);
   }
 
   /** As `ip route` prints them, a line each. */

@@ -86,6 +86,9 @@ export interface Native {
     move: boolean,
     steps: readonly NativeStep[],
   ): Promise<[failed: number, results: number[], kept: (NativeFd | null)[], rooms: Uint8Array[]] | Failure>;
+  readTable(fd: NativeFd): Promise<[bytes: Uint8Array, changed: boolean] | number>;
+  tableChanged(fd: NativeFd): boolean;
+  statMounts(where: Entries, ownMemory: boolean, ids: Uint8Array): Promise<Uint8Array | Failure>;
   umount(where: Entries, ownMemory: boolean, target: string, flags: number): Promise<number | Failure>;
 
   socket(
@@ -114,7 +117,7 @@ export interface Native {
   transactions(fd: NativeFd): number;
   linkName(fd: NativeFd, index: number): string | number;
 
-  watch(fd: NativeFd, callback: () => void): NativeWatch | number;
+  watch(fd: NativeFd, callback: () => void, urgent?: boolean): NativeWatch | number;
   watchArm(watch: NativeWatch): number;
   watchClose(watch: NativeWatch): void;
 

@@ -257,7 +257,7 @@ describe('privileges', () => {
       '--input-type=module',
       '-e',
       code,
-      join(cli, '..', 'doctor.js'),
+      join(cli, '../../dist/doctor.js'),
     );
     expect(ok).toBe(true);
     expect(checks.find(({ name }) => name === 'dumpable')).toMatchObject({

@@ -106,7 +106,7 @@ export const undumpable: FindCause = async (probe, { call, code }) => {
 export const chroot: FindCause = async (probe, refusal) => {
   if (refusal.code !== 'EPERM' || refusal.call !== 'unshare') return undefined;
   const mounts = await mountsOf(probe);
-  const noRoot = mounts.length > 0 && !mounts.some(({ point }) => point === '/');
+  const noRoot = mounts.length > 0 && !mounts.some(({ target }) => target === '/');
   if (!noRoot && !(await rootDiffers(probe))) return undefined;
   return {
     why: 'this process was started in a chroot, where the kernel makes no user namespaces',

@@ -39,7 +39,7 @@ export const stub: Examine = async (probe): Promise<Check> => {
   const found = `does not run: ${told(refused)}`;
   const places = directories(probe);
   const mounts = await mountsOf(probe);
-  const noexec = places.filter((place) => mountOf(mounts, place)?.options.includes('noexec'));
+  const noexec = places.filter((place) => mountOf(mounts, place)?.options.noexec);
   if (why) {
     return {
       name,

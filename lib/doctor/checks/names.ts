@@ -21,12 +21,12 @@ async function ancestors(probe: Probes): Promise<number[]> {
 /** A process outside of this one's mount namespace that does not see the names made here. */
 async function whoSeesNone(probe: Probes): Promise<number | undefined> {
   const own = await probe.identity('/proc/self/ns/mnt');
-  const shared = mountOf(await mountsOf(probe), NETNS_DIRECTORY)?.shared;
+  const shared = mountOf(await mountsOf(probe), NETNS_DIRECTORY)?.peerGroup;
   for (const pid of await ancestors(probe)) {
     const other = await probe.identity(`/proc/${pid}/ns/mnt`);
     if (own === undefined || other === undefined || other === own) continue;
     const mounts = await mountsOf(probe, pid);
-    if (shared === undefined || !mounts.some((mount) => mount.shared === shared)) return pid;
+    if (shared === undefined || !mounts.some((mount) => mount.peerGroup === shared)) return pid;
   }
   return undefined;
 }

@@ -1,6 +1,7 @@
+import type { MountInfo } from '../../mounts/info.js';
 import { type Check, direct, type Examine } from '../check.js';
 import { engineCure } from '../engine.js';
-import { type MountLine, mountsOf } from '../mountinfo.js';
+import { mountsOf } from '../mountinfo.js';
 
 /** File systems that belong below /proc. */
 const ORDINARY = ['/proc/sys/fs/binfmt_misc', '/proc/fs/nfsd'];
@@ -9,9 +10,9 @@ function named(paths: string[]): string {
   return paths.length > 3 ? `${paths.slice(0, 3).join(', ')} and ${paths.length - 3} more` : paths.join(', ');
 }
 
-function optionOf(mounts: MountLine[], name: string): string | undefined {
-  const proc = mounts.filter(({ point, type }) => point === '/proc' && type === 'proc').at(-1);
-  return proc?.options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1);
+function optionOf(mounts: MountInfo[], name: string): string | undefined {
+  const proc = mounts.filter(({ target, type }) => target === '/proc' && type === 'proc').at(-1);
+  return proc?.superOptions.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 export const proc: Examine = async (probe): Promise<Check> => {
@@ -26,7 +27,7 @@ export const proc: Examine = async (probe): Promise<Check> => {
     };
   }
   const mounts = await mountsOf(probe);
-  const over = [...new Set(mounts.map(({ point }) => point))].filter(
+  const over = [...new Set(mounts.map(({ target }) => target))].filter(
     (point) => point.startsWith('/proc/') && !ORDINARY.includes(point),
   );
   const check = { name, ok: false, required: false };
