@@ -31,7 +31,7 @@ async function killed(body: string): Promise<void> {
   expect(await exited).toEqual([null, 'SIGKILL']);
 }
 
-test('detached mounts and those in a mount namespace are gone', async () => {
+test('of detached mounts and those in a mount namespace nothing is left here', async () => {
   space.fill({ target: null });
   await killed(
     'await Tmpfs.create(); await (await MountNamespace.create()).attach(await Tmpfs.create(), target)',
