@@ -33,7 +33,7 @@ export interface OverlayOptions extends AllFlags, Call {
   target?: string;
   /** Never waits for the disk: the upper is good for this one mount, until `work` is emptied (Linux 5.10). Default false. */
   volatile?: boolean;
-  /** Copies only the metadata of files whose metadata change. Not rootless. Default false. */
+  /** Copies only the metadata of files whose metadata change. Needs `redirectDir`. Not rootless. Default false. */
   metacopy?: boolean;
   /** Directories of lowers can be renamed; else that is EXDEV, as across file systems. Not rootless. Default false. */
   redirectDir?: boolean;
