@@ -275,7 +275,7 @@ function explain(error: NsnetError, { namespace }: Target): NsnetError {
       hint: "Without CAP_SYS_ADMIN nothing can be attached in this process's mount namespace: use it by its path, or attach it in a MountNamespace",
     });
   if (error.code === 'ENOENT' && error.syscall === 'openat2')
-    return error.with({ hint: 'There is no such target; { create: true } makes it' });
+    return error.with({ hint: 'There is no such target; attach(target, { create: true }) makes it' });
   if (error.code === 'ELOOP')
     return error.with({
       hint: 'A target is not looked up through magic links of /proc, or too many symbolic links',

@@ -31,9 +31,9 @@ export interface OverlayOptions extends AllFlags, Call {
   work?: string | Mount;
   /** Where to attach it. Default: detached. */
   target?: string;
-  /** Never waits for the disk: after a crash the upper cannot be used again (Linux 5.10). Default false. */
+  /** Never waits for the disk: the upper is good for this one mount, until `work` is emptied (Linux 5.10). Default false. */
   volatile?: boolean;
-  /** Copies only the metadata of files whose metadata change. Not rootless. Default false. */
+  /** Copies only the metadata of files whose metadata change. Needs `redirectDir`. Not rootless. Default false. */
   metacopy?: boolean;
   /** Directories of lowers can be renamed; else that is EXDEV, as across file systems. Not rootless. Default false. */
   redirectDir?: boolean;
@@ -146,7 +146,7 @@ function explain(error: NsnetError, { lower, upper }: OverlayOptions, work: stri
   if (error.code !== 'EINVAL') return error;
   if (work !== undefined && existsSync(`${work}/work/incompat/volatile`)) {
     return error.with({
-      hint: `A volatile overlay was not unmounted: if what its upper holds may be incomplete, remove ${work}/work/incompat`,
+      hint: `A volatile overlay had this upper, which is incomplete if the system went down meanwhile; if it did not, remove ${work}/work/incompat`,
     });
   }
   if (lower.length > MAX_LOWER)

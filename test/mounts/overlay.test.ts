@@ -283,6 +283,15 @@ describe('its options', () => {
     await overlay.close();
   });
 
+  test('volatile, its upper is good for one mount, however that ended', async () => {
+    const layers = lab();
+    await (await OverlayMount.create({ ...layers, volatile: true })).close();
+    await expect(OverlayMount.create(layers)).rejects.toMatchObject({ code: 'EINVAL' });
+    await run('chmod', ['-R', 'u+rwx', space.at('work')]);
+    rmSync(space.at('work/work'), { recursive: true });
+    await (await OverlayMount.create(layers)).close();
+  });
+
   test('left behind by a crash it is refused, with what to do', async () => {
     const layers = lab();
     space.fill({ 'work/work/incompat/volatile/x': '' });
