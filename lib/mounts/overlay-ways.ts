@@ -139,6 +139,7 @@ export function overlayWay(): Promise<OverlayWay> {
 async function probe(): Promise<OverlayWay> {
   let byDescriptor: Step | undefined;
   let one: Step | undefined;
+  let nonsense: Step | undefined;
   const outcome = await runMaking(
     (steps) => {
       const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
@@ -146,10 +147,12 @@ async function probe(): Promise<OverlayWay> {
       const optional = { optional: true };
       byDescriptor = steps.add('fsconfig_fd', [context, FSCONFIG.SET_FD, 'lowerdir+', null, root], optional);
       one = steps.add('fsconfig', [context, FSCONFIG.SET_STRING, 'lowerdir+', '/', 0], optional);
+      nonsense = steps.add('fsconfig', [context, FSCONFIG.SET_STRING, 'nonsense', 'x', 0], optional);
     },
     { move: true },
   );
-  if (outcome.failed) return 'page';
+  // Before 6.5 the options are only kept until the end, whatever they are: all are taken now, and refused then.
+  if (outcome.failed || outcome.result(nonsense as Step) === 0) return 'page';
   if (outcome.result(byDescriptor as Step) === 0) return 'fd';
   return outcome.result(one as Step) === 0 ? 'string' : 'page';
 }
