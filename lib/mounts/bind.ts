@@ -1,6 +1,7 @@
 import type { Call } from '../handles/listing.js';
 import { Namespace } from '../namespaces/namespace.js';
 import { abortError, type NsnetError, unsupportedError } from '../syscalls/errors.js';
+import { Fd } from '../syscalls/fd.js';
 import type { Step } from '../syscalls/steps.js';
 import {
   checkBoolean,
@@ -16,6 +17,7 @@ import { Mount } from './mount.js';
 import { runMaking } from './place.js';
 import { placed } from './placed.js';
 import { checkSource, Source } from './source.js';
+import { statusOf } from './target.js';
 
 export interface BindOptions extends AllFlags, Call {
   /** A directory or file, or another mount. */
@@ -44,15 +46,21 @@ export class BindMount extends Mount {
     const all = recursive ? AT.RECURSIVE : 0;
     let tree: Step | undefined;
     using from = new Source(source);
+    const owner = idmap && Fd.duplicate(idmap.fd);
     const outcome = await runMaking((steps) => {
+      // Named, so that the stub has it by the same number.
+      if (owner) steps.add('statx', [owner, '', AT.EMPTY_PATH, 0, 256], { optional: true });
       const flags = AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | all;
       tree = steps.add('open_tree', [from.open(steps), '', flags], { keep: true });
       if (idmap || saysAnything(attributes))
-        steps.add('mount_setattr', [tree, '', AT.EMPTY_PATH | all, mountAttr(attributes, idmap?.fd)]);
+        steps.add('mount_setattr', [tree, '', AT.EMPTY_PATH | all, mountAttr(attributes, owner?.number)]);
     });
+    await owner?.close();
     const error = outcome.error({ subject: String(source) });
     if (error) throw explain(error, recursive);
-    return placed(new BindMount(outcome.fd(tree as Step), true, { recursive }), options, target);
+    const fd = outcome.fd(tree as Step);
+    const { directory } = await statusOf(fd);
+    return placed(new BindMount(fd, true, { recursive, file: !directory }), options, target);
   }
 }
 
@@ -63,6 +71,8 @@ function explain(error: NsnetError, recursive: boolean): NsnetError {
         ? 'A detached mount can be a source from Linux 6.15 on'
         : 'Without privileges a directory with mounts below it can only be bound with { recursive: true }; a detached mount can be a source from Linux 6.15 on',
     });
+  if (error.syscall === 'mount_setattr' && error.code === 'EPERM')
+    return error.with({ hint: 'An idmap needs CAP_SYS_ADMIN, and a user namespace with a map of its own' });
   if (error.code === 'ENOSYS')
     return unsupportedError('this kernel has no mount_setattr(2) (Linux 5.12), or a filter forbids it', {
       cause: error,

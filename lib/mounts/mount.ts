@@ -1,7 +1,14 @@
 import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
 import { Namespace } from '../namespaces/namespace.js';
-import { abortError, closedError, type NsnetError, systemError, withNotUndone } from '../syscalls/errors.js';
+import {
+  abortError,
+  closedError,
+  type NsnetError,
+  systemError,
+  unsupportedError,
+  withNotUndone,
+} from '../syscalls/errors.js';
 import { Fd } from '../syscalls/fd.js';
 import type { Step, Steps } from '../syscalls/steps.js';
 import { checkBoolean, checkKeys, checkObject, checkSignal, invalidType } from '../syscalls/validate.js';
@@ -9,7 +16,8 @@ import { AT, MNT_DETACH, OPEN_TREE, UMOUNT_NOFOLLOW } from './constants.js';
 import { type AllFlags, attributesOf, FLAG_KEYS, mountAttr } from './flags.js';
 import { mayMount, runMaking } from './place.js';
 import { checkSource, isOneOfUs } from './source.js';
-import { type Created, statusOf, Target } from './target.js';
+import { MountTable } from './table.js';
+import { type Created, type Place, statusOf, Target } from './target.js';
 
 export interface AttachOptions extends Call {
   /** Makes a target that is missing, a directory or an empty file as the mount's root is; close() removes it. Default false. */
@@ -41,16 +49,22 @@ export class Mount extends Handle {
   #fd: Fd;
   #attached: Attached | undefined;
   readonly #recursive: boolean;
+  readonly #file: boolean;
 
   /** @internal */
   constructor(
     fd: Fd,
     owned: boolean,
-    { target, recursive = false }: { target?: Target; recursive?: boolean } = {},
+    {
+      target,
+      recursive = false,
+      file = false,
+    }: { target?: Target; recursive?: boolean; file?: boolean } = {},
   ) {
     super(owned);
     this.#fd = fd;
     this.#recursive = recursive;
+    this.#file = file;
     if (target) this.#attached = { target, created: [] };
     isOneOfUs(this);
     this.warnIfCollected(`Mount ${this.path}`);
@@ -65,21 +79,21 @@ export class Mount extends Handle {
       await at.close();
       throw error;
     });
-    const { mountRoot } = await statusOf(fd);
-    if (mountRoot) return new Mount(fd, false, { target: at });
+    const { mountRoot, directory } = await statusOf(fd);
+    if (mountRoot) return new Mount(fd, false, { target: at, file: !directory });
     await Promise.all([fd.close(), at.close()]);
     throw systemError(-22, 'open', { subject: at.path, hint: 'Nothing is mounted there' });
   }
 
   /**
-   * Attached, its target. Detached, or in another mount namespace, `/proc/<pid>/fd/N/`, for this process and its
+   * Attached, its target. Detached, or in another mount namespace, `/proc/<pid>/fd/N/` (without the last slash of a file), for this process and its
    * children of the same user: plain open, readdir, stat and write work through it; realpath(), process.cwd(), cp()
    * of the path itself and import() do not, as they ask for a true path, which a detached mount does not have.
    */
   get path(): string {
     const { target } = this.#attached ?? {};
     if (target && !target.namespace) return target.path;
-    return `/proc/${process.pid}/fd/${this.#fd.number}/`;
+    return `/proc/${process.pid}/fd/${this.#fd.number}${this.#file ? '' : '/'}`;
   }
 
   /** The descriptor (O_PATH) of its root; −1 once closed. It stays this object's. */
@@ -152,6 +166,10 @@ export class Mount extends Handle {
       throw systemError(-22, 'umount2', { subject: this.path, hint: 'It is not attached' });
     if (signal?.aborted) throw abortError(signal);
     const { target, created } = this.#attached;
+    if (target.inDetached)
+      throw unsupportedError('what is attached in a detached mount stays there for as long as that is', {
+        subject: this.path,
+      });
     if (lazy) await this.#replace(() => this.#unmountLazily());
     else await this.#replace((held) => this.#unmountIdle(target, held));
     this.#attached = undefined;
@@ -170,7 +188,8 @@ export class Mount extends Handle {
   /** Lazily, so that it cannot fail for being in use; never by its path, on which something else may be by now. */
   protected override async dispose(owned: boolean): Promise<void> {
     const { target, created } = this.#attached ?? {};
-    if (owned && target && created && !this.#fd.closed) {
+    if (owned && target?.inDetached) await target.remove(created ?? []);
+    else if (owned && target && created && !this.#fd.closed) {
       await this.#unmountLazily().catch((error: NsnetError) => {
         // Not mounted any more.
         if (error.code !== 'EINVAL') throw error;
@@ -213,28 +232,35 @@ export class Mount extends Handle {
     await before.close();
   }
 
-  /** Elsewhere there may be no /proc to name it by; a directory is gone into, a file is named in its directory. */
-  async #parentOfFile(target: Target): Promise<{ directory: Fd; name: string } | undefined> {
-    const { mountId, directory } = await statusOf(this.#fd);
-    return directory ? undefined : target.parentOf(mountId);
-  }
-
   async #unmountLazily(): Promise<void> {
     const { target } = this.#attached as Attached;
-    const parent = target.namespace && (await this.#parentOfFile(target));
-    const outcome = await this.#run((steps) => {
-      if (target.namespace) steps.add('fchdir', [parent?.directory ?? this.#fd]);
-      const name = target.namespace ? (parent?.name ?? '.') : `/proc/self/fd/${this.#fd.number}`;
-      steps.add('umount2', [name, MNT_DETACH]);
-    }, target.namespace !== undefined).finally(() => parent?.directory.close());
-    const error = outcome.error({ subject: this.path });
-    if (error) throw error;
+    const { mountId, directory } = await statusOf(this.#fd);
+    const place = await placeOf(target, mountId);
+    try {
+      const outcome = await this.#run((steps) => {
+        // Elsewhere there may be no /proc: a directory is gone into, a file is named in its directory.
+        const named = directory ? undefined : place;
+        if (target.namespace) steps.add('fchdir', [named?.directory ?? this.#fd]);
+        const name = named?.name ?? '.';
+        steps.add('umount2', [target.namespace ? name : `/proc/self/fd/${this.#fd.number}`, MNT_DETACH]);
+      }, target.namespace !== undefined);
+      const error = outcome.error({ subject: this.path });
+      if (error) throw error;
+    } finally {
+      await place?.directory.close();
+    }
   }
 
   /** The descriptor itself would keep it busy, so it is closed first; a mount point cannot be renamed meanwhile. */
   async #unmountIdle(target: Target, held: Fd): Promise<void> {
     const { mountId } = await statusOf(held);
-    const { directory, name } = await target.parentOf(mountId);
+    const place = await placeOf(target, mountId);
+    if (!place)
+      throw systemError(-16, 'umount2', {
+        subject: target.path,
+        hint: 'Directories above it are being renamed',
+      });
+    const { directory, name } = place;
     try {
       await held.close();
       const outcome = await this.#run((steps) => {
@@ -250,6 +276,32 @@ export class Mount extends Handle {
     } finally {
       await directory.close();
     }
+  }
+}
+
+/**
+ * Where a mount is. What is on top is what the kernel takes off, whatever it is told (LOOKUP_MOUNTPOINT), so it must be
+ * this one. The path that it was attached by may mean something else by now; the list of mounts then tells. Undefined
+ * where directories above it are being renamed.
+ */
+async function placeOf(target: Target, mountId: bigint): Promise<Place | undefined> {
+  const found = await target.parentOf(mountId);
+  if (found) return found;
+  const { namespace, path: subject } = target;
+  const table = new MountTable(namespace && { closed: false, fd: namespace.number, id: 0 });
+  try {
+    const { mounts, table: open } = await table.read();
+    await open.close();
+    const mount = mounts.find(({ id }) => id === Number(mountId));
+    if (!mount) throw systemError(-22, 'umount2', { subject, hint: 'It is not mounted any more' });
+    if (mounts.some((over) => over.parent === mount.id && over.target === mount.target))
+      throw systemError(-16, 'umount2', {
+        subject,
+        hint: 'Something else is mounted over it: take that off first',
+      });
+    return await new Target(mount.target, { namespace }).parentOf(mountId);
+  } finally {
+    await table.close();
   }
 }
 

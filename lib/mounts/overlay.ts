@@ -122,7 +122,11 @@ function check(options: OverlayOptions): void {
   if (upper !== undefined) checkSource(upper, 'upper');
   if (work !== undefined) checkSource(work, 'work');
   if ((upper === undefined) !== (work === undefined))
-    throw invalidValue(upper === undefined ? 'upper' : 'work', 'both upper and work, or none', undefined);
+    throw invalidValue(
+      upper === undefined ? 'upper' : 'work',
+      'a directory, as upper and work go together,',
+      undefined,
+    );
   for (const key of ['volatile', 'metacopy', 'redirectDir', 'index'] as const)
     if (options[key] !== undefined) checkBoolean(key, options[key]);
   checkSignal(options.signal);
@@ -140,9 +144,14 @@ function settings({ upper, volatile, metacopy, redirectDir, index }: OverlayOpti
   ];
 }
 
-function explain(error: NsnetError, { lower, upper }: OverlayOptions, work: string | undefined): NsnetError {
+function explain(
+  error: NsnetError,
+  { lower, upper, metacopy, redirectDir }: OverlayOptions,
+  work: string | undefined,
+): NsnetError {
   if (error.syscall === 'fsopen' && error.code === 'ENODEV')
     return unsupportedError('this kernel has no overlay file system', { cause: error });
+  if (error.code === 'ELOOP') return error.with({ hint: 'A layer is in another one, or given twice' });
   if (error.code !== 'EINVAL') return error;
   if (work !== undefined && existsSync(`${work}/work/incompat/volatile`)) {
     return error.with({
@@ -153,6 +162,9 @@ function explain(error: NsnetError, { lower, upper }: OverlayOptions, work: stri
     return error.with({
       hint: `${lower.length} lowers were given, and the kernel takes ${MAX_LOWER} (OVL_MAX_STACK)`,
     });
+  if (!mayMount() && (metacopy || redirectDir))
+    return error.with({ hint: 'metacopy and redirectDir need CAP_SYS_ADMIN' });
+  if (metacopy && !redirectDir) return error.with({ hint: 'metacopy needs redirectDir' });
   if (upper === undefined && lower.length === 1)
     return error.with({
       hint: 'Without an upper two lowers are needed; of one a BindMount { readonly: true } shows the same',

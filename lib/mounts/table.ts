@@ -33,7 +33,7 @@ export class MountTable {
   #numbers = new Map<number, number>();
 
   /** The namespace's descriptor is duplicated. */
-  constructor(namespace: Namespace<'mnt'> | undefined) {
+  constructor(namespace: Pick<Namespace<'mnt'>, 'closed' | 'fd' | 'id'> | undefined) {
     if (namespace?.closed) throw closedError(namespace.toString());
     this.#namespace = namespace && Fd.duplicate(namespace.fd);
     this.#subject = namespace ? `mounts of mnt namespace ${namespace.id}` : 'mounts of this process';

@@ -30,7 +30,8 @@ export class Target {
   readonly #root: string | Mount | undefined;
   readonly #inside: string;
   #held: Fd | undefined;
-  #inDetached = false;
+  /** Whether it is in a detached mount, which is in no mount namespace: nothing can be taken off there. */
+  inDetached = false;
 
   constructor(path: unknown, { namespace, root }: { namespace?: Fd; root?: string | Mount } = {}) {
     checkString('target', path);
@@ -53,12 +54,10 @@ export class Target {
   }
 
   /** The directory it is in, and its name there. */
-  get #split(): [directory: string, name: string] {
+  get #split(): [directory: string, name: string | undefined] {
     const names = this.#names;
     const name = names.pop();
-    if (name === undefined || name === '..')
-      throw invalidValue('target', 'a path that ends in a name', this.path);
-    return [this.#prefix(names), name];
+    return [this.#prefix(names), name === '..' ? undefined : name];
   }
 
   #prefix(names: readonly string[]): string {
@@ -77,7 +76,7 @@ export class Target {
         return steps.add('openat2', [root ?? AT.FDCWD, path, how], { keep });
       });
     for (let tries = 1; ; tries++) {
-      const outcome = await (this.#inDetached ? runMaking(fill) : this.run(fill));
+      const outcome = await (this.inDetached ? runMaking(fill) : this.run(fill));
       if (outcome.errno !== EAGAIN || tries === TRIES) return outcome;
     }
   }
@@ -86,7 +85,7 @@ export class Target {
   async #openRoot(): Promise<Fd | undefined> {
     if (this.#root === undefined || this.#held) return this.#held;
     using source = new Source(this.#root);
-    this.#inDetached = source.detached && !this.namespace;
+    this.inDetached = source.detached && !this.namespace;
     const detached = source.held;
     if (detached) {
       this.#held = Fd.duplicate(detached.number);
@@ -196,25 +195,28 @@ export class Target {
     }
   }
 
-  /** The directory that the mount is in, if what is mounted there is that of the given id. */
-  async parentOf(mountId: bigint): Promise<{ directory: Fd; name: string }> {
+  /** The directory that it is in, if what is on top there is the mount of the given id. */
+  async parentOf(mountId: bigint): Promise<Place | undefined> {
     const [path, name] = this.#split;
+    if (name === undefined) return undefined;
     let parent: Step | undefined;
     let status: Step | undefined;
     const outcome = await this.#run((steps, open) => {
       parent = open(path, constants.O_DIRECTORY, true);
       status = steps.add('statx', [parent, name, AT.SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, 256]);
     });
-    const error = outcome.error({ subject: this.path });
-    if (error) throw error;
+    if (outcome.failed) return undefined;
     const directory = outcome.fd(parent as Step);
     if (mountIdIn(outcome.room(status as Step)) === mountId) return { directory, name };
     await directory.close();
-    throw systemError(-22, 'umount2', {
-      subject: this.path,
-      hint: 'Something else is mounted there now, or nothing',
-    });
+    return undefined;
   }
+}
+
+/** Where a mount is. */
+export interface Place {
+  directory: Fd;
+  name: string;
 }
 
 /** A directory or file that was made to be mounted on. */

@@ -10,8 +10,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { release } from 'node:os';
 import { BindMount, Mount, type MountFlags, Tmpfs } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { atLeast } from '../../lib/syscalls/release.js';
 import { privileged } from '../support/privileges.js';
 import { mountsIn, type Workspace, workspace } from './support/workspace.js';
 
@@ -101,7 +103,10 @@ describe.runIf(privileged)('attached', () => {
     space.fill({ target: null });
     const under = await Tmpfs.create({ target: space.at('target') });
     const over = await Tmpfs.create({ target: space.at('target') });
-    await expect(under.detach()).rejects.toMatchObject({ code: 'EINVAL' });
+    const covered = { code: 'EBUSY', hint: expect.stringContaining('over it') };
+    await expect(under.detach()).rejects.toMatchObject(covered);
+    await expect(under.detach({ lazy: true })).rejects.toMatchObject(covered);
+    await expect(under.close()).rejects.toMatchObject(covered);
     expect(mountsIn(space.path)).toHaveLength(2);
     await over.close();
     await under.detach();
@@ -136,6 +141,24 @@ describe.runIf(privileged)('attached', () => {
     await opened.detach();
     await opened.close();
   });
+});
+
+test('in a mount that is detached itself it stays for as long as that is', async () => {
+  await using outer = await Tmpfs.create();
+  mkdirSync(`${outer.path}d`);
+  const inner = await Tmpfs.create();
+  const error = await inner.attach(`${outer.path}d`).then(
+    () => undefined,
+    (failure) => failure,
+  );
+  if (atLeast(release(), '6.15')) {
+    expect(error).toBeUndefined();
+    writeFileSync(`${outer.path}d/x`, '');
+    await expect(inner.detach()).rejects.toMatchObject({ code: 'ERR_NSNET_UNSUPPORTED' });
+  } else {
+    expect(error).toMatchObject({ code: 'EINVAL', hint: expect.stringContaining('6.15') });
+  }
+  await inner.close();
 });
 
 describe.runIf(privileged)('a target that is missing', () => {
@@ -196,6 +219,9 @@ describe.runIf(privileged)('links in a target', () => {
     await using mount = await Tmpfs.create({ target: space.at('absolute') });
     expect(mountsIn(space.path)).toEqual([space.at('real')]);
     expect(mount.path).toBe(space.at('absolute'));
+    await mount.detach();
+    expect(mountsIn(space.path)).toEqual([]);
+    await mount.attach(space.at('link'));
   });
 
   test('of /proc are not', async () => {
