@@ -47,6 +47,17 @@ function dump(result) {
   });
 }
 
+function mounts(result) {
+  const own = result.rows.find(({ peer }) => peer === 'nsnet').phases;
+  return Object.keys(own).map((key) => {
+    const [, when, lowers] = /^(\D+)(\d+)$/.exec(key);
+    const c = baseline(result, key);
+    const value = own[key].median;
+    const text = `mounts, ${lowers} lower, ${when}: at most 1.3 × C`;
+    return goal(text, value, c, value <= 1.3 * c, () => `${ratio(value, c)} × C`);
+  });
+}
+
 // Time in which other programs had the processors and V8's pauses are no lock's and no transport's: heldMax leaves
 // them out.
 function loop(result) {
@@ -57,6 +68,6 @@ function loop(result) {
   });
 }
 
-const of = { star, routes, dump, loop };
+const of = { star, routes, dump, mounts, loop };
 
 export const goals = (results) => results.flatMap((result) => of[result.name]?.(result) ?? []);

@@ -9,8 +9,17 @@ import { median } from './statistics.mjs';
 const SETTLE = 300; // ms: the kernel finishes what the last program left to it
 const TOO_LONG = 300_000;
 
-function runOnce(row, scenario) {
-  const command = peers[row.peer].command(scenario.name, ...(row.args ?? []));
+/** One sample of every phase; of a scenario with parts a program is run for each, and its figures are the part's. */
+function sampleOf(row, { parts, ...scenario }) {
+  if (!parts) return runOnce(row, scenario);
+  const samples = parts.map((part) =>
+    Object.entries(runOnce(row, scenario, part)).map(([key, value]) => [key + part, value]),
+  );
+  return Object.fromEntries(samples.flat());
+}
+
+function runOnce(row, scenario, ...part) {
+  const command = peers[row.peer].command(scenario.name, ...(row.args ?? []), ...part);
   const [file, ...args] = isolated(command, scenario);
   const env = { ...process.env, NODE_OPTIONS: '', NSNET_BENCH_BUILD: build };
   const run = spawnSync(file, args, { encoding: 'utf8', timeout: TOO_LONG, env });
@@ -47,7 +56,7 @@ export async function measure(scenario, { runs, reasons, log }) {
       if (state.reason) continue;
       log(`${scenario.name} ${run}/${runs}: ${state.row.label}`);
       try {
-        state.samples.push(runOnce(state.row, scenario));
+        state.samples.push(sampleOf(state.row, scenario));
       } catch (error) {
         state.reason = `failed: ${error.message}`;
         state.samples = [];

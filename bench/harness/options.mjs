@@ -3,8 +3,8 @@ import { parseArgs } from 'node:util';
 
 export const usage = `usage: node bench/run.mjs [scenario…] [options]
 
-Measures nsnet beside hand-written C, Go's netlink library, pyroute2 and the ip command. Every program runs in a
-network namespace of its own; the machine's own is never touched.
+Measures nsnet beside hand-written C, Go's netlink library, pyroute2, and the ip and mount commands. Every program
+runs in network and mount namespaces of its own; the machine's own are never touched.
 
   --runs N          runs of each program, interleaved; the median counts (5)
   --json FILE       writes every sample and the machine's data

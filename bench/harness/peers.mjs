@@ -64,4 +64,14 @@ export const peers = {
     present: () => Boolean(which('ip')),
     command: (scenario, ...args) => [process.execPath, join(bench, 'peers/ip/ip.mjs'), scenario, ...args],
   },
+  mount: {
+    packages: ['mount'],
+    present: () => Boolean(which('mount') && which('umount')),
+    command: (_scenario, ...args) => [process.execPath, join(bench, 'peers/mount/mount.mjs'), ...args],
+  },
+  'fuse-overlayfs': {
+    packages: ['fuse-overlayfs'],
+    present: () => Boolean(which('fuse-overlayfs')),
+    command: (_scenario, ...args) => [process.execPath, join(bench, 'peers/mount/mount.mjs'), ...args],
+  },
 };

@@ -1,5 +1,6 @@
 // What is measured. A phase is one figure that programs print, in nanoseconds. "first" is the first time in a
-// process, cold; "again" a later time in the same process, warm. A row is one program: `times` scales up what was
+// process, cold; "again" a later time in the same process, warm. A
+// scenario with parts runs its programs once for each, the part being the last argument. A row is one program: `times` scales up what was
 // measured on a part; `baseline` marks what the ratios refer to (of several the best).
 import { join } from 'node:path';
 import { build } from './files.mjs';
@@ -23,6 +24,9 @@ const cabled = [
 
 const c = (args, label, baseline) => ({ label, peer: 'c', args: [args], baseline });
 const ip = (args, label) => ({ label, peer: 'ip', args });
+
+/** Of how many lowers the overlays are made. */
+const LOWERS = [1, 10, 200];
 
 export const scenarios = [
   {
@@ -74,6 +78,27 @@ export const scenarios = [
     phases: [{ key: 'list', title: 'a call' }],
     prepare: `ip -batch ${join(build, 'links.batch')}`,
     rows: [C, NSNET, GO, PYROUTE2, ip([], 'ip -j -d link, then JSON.parse')],
+  },
+  {
+    name: 'mounts',
+    title: 'An overlay of 1, 10 and 200 lowers and an upper, on a tmpfs: made, attached, taken off',
+    parts: LOWERS.map(String),
+    phases: LOWERS.flatMap((lowers) => [
+      { key: `first${lowers}`, title: `${lowers}: first` },
+      { key: `again${lowers}`, title: 'again' },
+    ]),
+    rows: [
+      C,
+      { ...NSNET, label: 'nsnet, create({ target }) and close()', args: ['close'] },
+      { ...NSNET, label: 'nsnet, create(), attach(), detach() and close()', args: ['detach'] },
+      { label: 'mount and umount', peer: 'mount', args: ['mount'] },
+      {
+        label: 'fuse-overlayfs and umount',
+        peer: 'fuse-overlayfs',
+        args: ['fuse-overlayfs'],
+        needs: 'mount',
+      },
+    ],
   },
   {
     name: 'loop',

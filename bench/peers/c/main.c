@@ -1,4 +1,4 @@
-// The peer in C: one thread, rtnetlink by hand, as good as it can reasonably be.
+// The peer in C: one thread, rtnetlink and system calls by hand, as good as it can reasonably be.
 #include "peer.h"
 
 #include <stdio.h>
@@ -25,7 +25,8 @@ int main(int count, char** arguments) {
   if (!strcmp(scenario, "routes") && count > 2) return routes(arguments[2]);
   if (!strcmp(scenario, "dump")) return dump_routes();
   if (!strcmp(scenario, "links")) return links();
+  if (!strcmp(scenario, "mounts") && count > 2) return mounts(arguments[2]);
   if (!strcmp(scenario, "hold")) return hold();
-  fprintf(stderr, "usage: %s lab | star | routes one|acks|last | dump | links | hold\n", arguments[0]);
+  fprintf(stderr, "usage: %s lab | star | routes one|acks|last | dump | links | mounts LOWERS | hold\n", arguments[0]);
   return 2;
 }

@@ -7,9 +7,10 @@ int star(void);
 int routes(const char* way);  // one | acks | last
 int dump_routes(void);
 int links(void);
+int mounts(const char* lowers);
 int hold(void);  // no peer: keeps the kernel's rtnl lock busy for the loop scenario
 
-enum { AGAIN = 10, SPOKES = 100, ROUTES = 100000, PER_SEND = 64, LISTS = 1000 };
+enum { AGAIN = 10, SPOKES = 100, ROUTES = 100000, PER_SEND = 64, LISTS = 1000, MOUNTS = 100 };
 
 void pause_ms(int ms);  // lets the kernel finish what was torn down
 int64_t median(int64_t* values, int count);
