@@ -15,7 +15,7 @@ import { type FsOption, kernelSaid } from './filesystem.js';
 import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
 import { Mount } from './mount.js';
 import { makeOverlay, overlayWay } from './overlay-ways.js';
-import { mayMount } from './place.js';
+import { mayTrust } from './place.js';
 import { placed } from './placed.js';
 import { checkSource, Source } from './source.js';
 
@@ -54,8 +54,9 @@ export class OverlayMount extends Mount {
   }
 
   /**
-   * All options that change how layers are read are set, whatever the kernel's defaults are. Without CAP_SYS_ADMIN
-   * (Linux 5.11) marks are kept in user.* attributes (`userxattr`), which the upper's file system must have.
+   * All options that change how layers are read are set, whatever the kernel's defaults are. Without CAP_SYS_ADMIN,
+   * and for root of a user namespace that is not the initial one (Linux 5.11), marks are kept in user.* attributes
+   * (`userxattr`), which the upper's file system must have.
    */
   static async create(options: OverlayOptions): Promise<OverlayMount> {
     check(options);
@@ -134,12 +135,11 @@ function check(options: OverlayOptions): void {
 
 function settings({ upper, volatile, metacopy, redirectDir, index }: OverlayOptions): FsOption[] {
   const onOff = (value: boolean | undefined) => (value ? 'on' : 'off');
-  const rootless = !mayMount();
   return [
     ['metacopy', onOff(metacopy)],
     ['redirect_dir', redirectDir ? 'on' : 'nofollow'],
     ['index', onOff(index)],
-    ...(rootless ? [['userxattr', true] as const] : []),
+    ...(mayTrust() ? [] : [['userxattr', true] as const]),
     ...(volatile && upper !== undefined ? [['volatile', true] as const] : []),
   ];
 }

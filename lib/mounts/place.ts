@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { sharedUserNamespace } from '../namespaces/rootless.js';
 import { capable } from '../syscalls/capabilities.js';
 import { CLONE, HERE } from '../syscalls/excursion.js';
@@ -7,6 +8,17 @@ import { type Outcome, Steps } from '../syscalls/steps.js';
 /** Whether this process may mount in the mount namespace that it is in. */
 export function mayMount(): boolean {
   return capable('SYS_ADMIN');
+}
+
+/** PROC_USER_INIT_INO, linux/nsfs.h. */
+const INITIAL_USER_NAMESPACE = 0xeffffffd;
+
+/**
+ * Whether what this process mounts may have trusted.* attributes: from the initial user namespace alone. Root of
+ * another one, in a container or by `unshare --user --map-root-user`, may mount, and that not.
+ */
+export function mayTrust(): boolean {
+  return mayMount() && statSync('/proc/self/ns/user').ino === INITIAL_USER_NAMESPACE;
 }
 
 export interface PlaceOptions {

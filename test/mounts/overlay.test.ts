@@ -11,6 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { OverlayMount, type OverlayOptions, Tmpfs } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { forceOverlayWay, overlayWay } from '../../lib/mounts/overlay-ways.js';
@@ -330,6 +331,20 @@ test.runIf(best !== 'fd')('a detached mount as a layer is more than this kernel 
   await expect(OverlayMount.create({ lower: [lower, space.at('two')] })).rejects.toMatchObject({
     code: 'ERR_NSNET_UNSUPPORTED',
     message: expect.stringContaining('6.15'),
+  });
+});
+
+// As in a container whose engine has user namespaces: trusted.* attributes are denied it, what it may mount or not.
+test('made by root of a user namespace it can replace what is in a lower', async () => {
+  space.fill({ 'lower/directory/file': '', upper: null, work: null });
+  const program = fileURLToPath(new URL('./fixtures/replaced.mjs', import.meta.url));
+  const enter = ['--user', '--map-root-user', '--mount', process.execPath, program];
+  expect(JSON.parse(await run('unshare', [...enter, space.path]))).toEqual({
+    left: [],
+    changes: [
+      { type: 'changed', path: '/directory' },
+      { type: 'removed', path: '/directory/file' },
+    ],
   });
 });
 
