@@ -11,6 +11,7 @@ export interface Layers {
   lower: readonly Source[];
   upper?: Source;
   work?: Source;
+  source: string;
   options: readonly FsOption[];
   attributes: number;
 }
@@ -44,12 +45,12 @@ function open(steps: Steps, layer: Source, opened: Opened): Step | Fd {
   return step;
 }
 
-async function byFd({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+async function byFd({ lower, upper, work, source, options, attributes }: Layers): Promise<Making> {
   const opened: Opened = new Map();
   let end: ReturnType<typeof finish> | undefined;
   const outcome = await runMaking((steps) => {
     const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
-    configure(steps, context, options);
+    configure(steps, context, [['source', source], ...options]);
     const set = (key: string, layer: Source) =>
       about(
         layer,
@@ -64,13 +65,13 @@ async function byFd({ lower, upper, work, options, attributes }: Layers): Promis
   return { ...(end as ReturnType<typeof finish>), outcome, opened };
 }
 
-async function byString({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+async function byString({ lower, upper, work, source, options, attributes }: Layers): Promise<Making> {
   const opened: Opened = new Map();
   let end: ReturnType<typeof finish> | undefined;
   const outcome = await runMaking(
     (steps) => {
       const context = steps.add('fsopen', ['overlay', FSOPEN_CLOEXEC]);
-      configure(steps, context, options);
+      configure(steps, context, [['source', source], ...options]);
       const set = (key: string, layer: Source) => {
         steps.add('fchdir', [open(steps, layer, opened)]);
         about(layer, opened, steps.add('fsconfig', [context, FSCONFIG.SET_STRING, key, '.', 0]));
@@ -88,7 +89,7 @@ async function byString({ lower, upper, work, options, attributes }: Layers): Pr
 /** Numbers that no descriptor of the stub's has by itself, and all below a limit of 1,024. */
 const FIRST_NUMBER = 520;
 
-async function byPage({ lower, upper, work, options, attributes }: Layers): Promise<Making> {
+async function byPage({ lower, upper, work, source, options, attributes }: Layers): Promise<Making> {
   const opened: Opened = new Map();
   let mount: Step | undefined;
   const outcome = await runMaking(
@@ -106,7 +107,7 @@ async function byPage({ lower, upper, work, options, attributes }: Layers): Prom
       for (const [key, value] of options) words.push(value === true ? key : `${key}=${value}`);
       // Where the numbers are names. What is mounted on /proc then is seen by nobody: this mount namespace ends here.
       steps.add('chdir', ['/proc/self/fd']);
-      steps.add('mount', ['overlay', '/proc', 'overlay', attributes & 0xf, words.join(',')]);
+      steps.add('mount', [source, '/proc', 'overlay', attributes & 0xf, words.join(',')]);
       const flags = OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC;
       mount = steps.add('open_tree', [AT.FDCWD, '/proc', flags], { keep: true });
     },

@@ -7,11 +7,12 @@ import {
   checkKeys,
   checkObject,
   checkSignal,
+  checkString,
   invalidType,
   invalidValue,
 } from '../syscalls/validate.js';
 import { type LayerChange, readChanges } from './changes.js';
-import { type FsOption, kernelSaid } from './filesystem.js';
+import { type FsOption, kernelSaid, MAX_VALUE } from './filesystem.js';
 import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
 import { Mount } from './mount.js';
 import { makeOverlay, overlayWay } from './overlay-ways.js';
@@ -31,6 +32,8 @@ export interface OverlayOptions extends AllFlags, Call {
   work?: string | Mount;
   /** Where to attach it. Default: detached. */
   target?: string;
+  /** What findmnt(8) and /proc/mounts name as its source, at most 255 bytes. Default 'overlay'. */
+  source?: string;
   /** Never waits for the disk: the upper is good for this one mount, until `work` is emptied (Linux 5.10). Default false. */
   volatile?: boolean;
   /** Copies only the metadata of files whose metadata change. Needs `redirectDir`. Not rootless. Default false. */
@@ -41,7 +44,18 @@ export interface OverlayOptions extends AllFlags, Call {
   index?: boolean;
 }
 
-const OWN = ['lower', 'upper', 'work', 'target', 'volatile', 'metacopy', 'redirectDir', 'index', 'signal'];
+const OWN = [
+  'lower',
+  'upper',
+  'work',
+  'target',
+  'source',
+  'volatile',
+  'metacopy',
+  'redirectDir',
+  'index',
+  'signal',
+];
 
 /** Directories shown as one, changes going to the upper one: the kernel's overlayfs. */
 export class OverlayMount extends Mount {
@@ -102,7 +116,14 @@ async function make(options: OverlayOptions, sources: Sources): Promise<OverlayM
     sources.get('work'),
   ];
   const attributes = attributesOf(options).set;
-  const layers = { lower, upper, work, options: settings(options), attributes };
+  const layers = {
+    lower,
+    upper,
+    work,
+    source: options.source ?? 'overlay',
+    options: settings(options),
+    attributes,
+  };
   const { mount, log, outcome, opened } = await makeOverlay(layers);
   const failed = outcome.failed && opened.get(outcome.failed.number);
   const error = outcome.error({
@@ -117,7 +138,7 @@ async function make(options: OverlayOptions, sources: Sources): Promise<OverlayM
 function check(options: OverlayOptions): void {
   checkObject('options', options);
   checkKeys('options', options, [...OWN, ...FLAG_KEYS]);
-  const { lower, upper, work } = options;
+  const { lower, upper, work, source } = options;
   if (!Array.isArray(lower) || lower.length === 0) throw invalidType('lower', 'a non-empty array', lower);
   for (const layer of lower) checkSource(layer, 'lower');
   if (upper !== undefined) checkSource(upper, 'upper');
@@ -128,6 +149,9 @@ function check(options: OverlayOptions): void {
       'a directory, as upper and work go together,',
       undefined,
     );
+  if (source !== undefined) checkString('source', source);
+  if (source === '' || Buffer.byteLength(source ?? '') > MAX_VALUE)
+    throw invalidValue('source', `1 to ${MAX_VALUE} bytes`, source);
   for (const key of ['volatile', 'metacopy', 'redirectDir', 'index'] as const)
     if (options[key] !== undefined) checkBoolean(key, options[key]);
   checkSignal(options.signal);

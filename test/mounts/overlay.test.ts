@@ -145,6 +145,18 @@ describe.each(ways)('layers by %s', (way) => {
     expect(readdirSync(overlay.path)).toContain('in_upper.txt');
   });
 
+  test.runIf(privileged)('named in the table of mounts as asked for, or as mount(8) names it', async () => {
+    const sourceOf = (target: string) => run('findmnt', ['-n', '-o', 'SOURCE', target]);
+    await using _named = await OverlayMount.create({
+      ...lab('1'),
+      target: space.at('1/merged'),
+      source: 'my layers',
+    });
+    await using _plain = await OverlayMount.create({ ...lab('2'), target: space.at('2/merged') });
+    expect(await sourceOf(space.at('1/merged'))).toBe('my layers\n');
+    expect(await sourceOf(space.at('2/merged'))).toBe('overlay\n');
+  });
+
   test('a layer that is not there is named', async () => {
     await expect(
       OverlayMount.create({ ...lab(), lower: [space.at('lower'), space.at('gone')] }),
@@ -359,6 +371,9 @@ describe('bad input', () => {
     [{ lower: ['/'], work: '/' }, 'ERR_INVALID_ARG_VALUE'],
     [{ lower: ['/'], volatile: 1 }, 'ERR_INVALID_ARG_TYPE'],
     [{ lower: ['/'], lowerdir: '/' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ lower: ['/'], source: 1 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ lower: ['/'], source: '' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ lower: ['/'], source: 'x'.repeat(256) }, 'ERR_INVALID_ARG_VALUE'],
     [{ lower: ['/', '/'], signal: AbortSignal.abort() }, 'ABORT_ERR'],
   ])('%j', async (options, code) => {
     await expect(OverlayMount.create(options as never)).rejects.toMatchObject({ code });
