@@ -44,8 +44,7 @@ export const MS = {
 export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
 
-/** fsconfig(2). */
-export const FSCONFIG = { SET_FLAG: 0, SET_STRING: 1, SET_FD: 5, CMD_CREATE: 6 };
+export { FSCONFIG } from '../syscalls/mount-calls.js';
 
 export const FSOPEN_CLOEXEC = 1;
 export const FSMOUNT_CLOEXEC = 1;

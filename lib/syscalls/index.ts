@@ -19,4 +19,21 @@ export {
 export { errnoName, errnoOf, errnoText } from './errno.js';
 export { NsnetError } from './errors.js';
 export { CLONE, type NamespaceType } from './excursion.js';
-export type { NamespaceFd, Namespaces, Options } from './inside.js';
+export type { Descriptor, NamespaceFd, Namespaces, Options } from './inside.js';
+export {
+  type AtOptions,
+  FSCONFIG,
+  type FsconfigArguments,
+  fsconfig,
+  fsmount,
+  fsopen,
+  fspick,
+  type MountAttributes,
+  type MoveMountArguments,
+  mountSetattr,
+  moveMount,
+  type Openat2Options,
+  openat2,
+  openTree,
+  pivotRoot,
+} from './mount-calls.js';

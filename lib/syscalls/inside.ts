@@ -5,8 +5,11 @@ import { Fd } from './fd.js';
 import { native } from './native.js';
 import { checkInteger, checkKeys, checkObject, invalidType } from './validate.js';
 
-/** A namespace file's descriptor, or an object that has one. */
-export type NamespaceFd = number | { readonly fd: number };
+/** A descriptor of this process, or an object that has one. */
+export type Descriptor = number | { readonly fd: number };
+
+/** A namespace file's. */
+export type NamespaceFd = Descriptor;
 
 /**
  * Which namespaces a call runs in: the given ones, and this process's own for the rest. A pid namespace cannot be
@@ -20,11 +23,11 @@ export interface Options {
 
 const TYPES = ['user', 'mnt', 'uts', 'ipc', 'net', 'cgroup', 'time'] as const;
 
-function numberOf(namespace: unknown, type: string): number {
-  const fd =
-    typeof namespace === 'object' && namespace !== null ? (namespace as { fd?: unknown }).fd : namespace;
-  if (typeof fd !== 'number') throw invalidType(`inside.${type}`, 'a descriptor', namespace);
-  checkInteger(`inside.${type}`, fd, 0, 0x7fffffff);
+/** Throws unless it is a descriptor, or has one. */
+export function numberOf(name: string, given: unknown): number {
+  const fd = typeof given === 'object' && given !== null ? (given as { fd?: unknown }).fd : given;
+  if (typeof fd !== 'number') throw invalidType(name, 'a descriptor', given);
+  checkInteger(name, fd, 0, 0x7fffffff);
   return fd;
 }
 
@@ -48,7 +51,8 @@ export async function within<T>(options: Options, work: (inside: Inside) => Prom
     const wanted = new Map<(typeof TYPES)[number], Fd>();
     for (const type of TYPES) {
       const namespace = inside[type];
-      if (namespace !== undefined) wanted.set(type, hold(Fd.duplicate(numberOf(namespace, type))));
+      if (namespace !== undefined)
+        wanted.set(type, hold(Fd.duplicate(numberOf(`inside.${type}`, namespace))));
     }
     const admin = capable('SYS_ADMIN');
     if (!admin && !wanted.has('user')) {
