@@ -18,8 +18,12 @@ const INITIAL_USER_NAMESPACE = 0xeffffffd;
  * another one, in a container or by `unshare --user --map-root-user`, may mount, and that not.
  */
 export function mayTrust(): boolean {
-  return mayMount() && statSync('/proc/self/ns/user').ino === INITIAL_USER_NAMESPACE;
+  // Asked once: a process with threads cannot change its user namespace.
+  initial ??= statSync('/proc/self/ns/user').ino === INITIAL_USER_NAMESPACE;
+  return initial && mayMount();
 }
+
+let initial: boolean | undefined;
 
 export interface PlaceOptions {
   /** It changes what only a clone's own may be changed: the working directory, namespaces. */
