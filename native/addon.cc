@@ -16,6 +16,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nsnet::InitNamespaces(env, exports);
   nsnet::InitFiles(env, exports);
   nsnet::InitSteps(env, exports);
+  nsnet::InitCopy(env, exports);
+  nsnet::InitRemove(env, exports);
   nsnet::InitSockets(env, exports);
   nsnet::InitNetlink(env, exports);
   nsnet::InitPoll(env, exports);

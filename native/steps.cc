@@ -54,6 +54,7 @@ constexpr Call kCalls[] = {
     {"pivot_root", SYS_pivot_root, "ss", Call::kMoves},
     {"read", SYS_read, "fr", Call::kPlain},
     {"readlinkat", SYS_readlinkat, "fsr", Call::kPlain},
+    {"renameat2", SYS_renameat2, "fsfsi", Call::kPlain},
     {"statmount", 457, "Bri", Call::kPlain},
     {"statx", SYS_statx, "fsiiR", Call::kPlain},
     {"symlinkat", SYS_symlinkat, "sfs", Call::kPlain},
