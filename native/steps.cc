@@ -42,6 +42,7 @@ constexpr Call kCalls[] = {
     {"fsmount", 432, "fii", Call::kOpens},
     {"fsopen", 430, "si", Call::kOpens},
     {"fspick", 433, "fsi", Call::kOpens},
+    {"getdents64", SYS_getdents64, "fr", Call::kPlain},
     {"listmount", 458, "Bni", Call::kPlain},
     {"mkdirat", SYS_mkdirat, "fsi", Call::kPlain},
     {"mknodat", SYS_mknodat, "fsii", Call::kPlain},
@@ -158,7 +159,15 @@ GivenStep GivenStepOf(const Napi::Value& value, Request* request, int number) {
 // What became of it: the program, and where its rooms are.
 struct Outcome {
   Outcome(size_t capacity, size_t steps) : program(capacity, static_cast<int>(steps)) {}
+  Outcome(const Outcome&) = delete;
+  Outcome& operator=(const Outcome&) = delete;
+  // What nobody took, since the environment that asked has ended, is closed.
+  ~Outcome() {
+    if (!succeeded) return;
+    for (const int step : kept) program.Take(step);
+  }
   Program program;
+  bool succeeded = false;
   std::vector<int> kept;
   std::vector<std::pair<Argument, size_t>> rooms;
 };
@@ -225,6 +234,7 @@ Finish RunSteps(Request* request) {
   const int error = Excursion::Run(request->where, outcome->program, request->move);
   const int failed = outcome->program.FailedStep();
   if (error < 0 && failed < 0) return Failure(error, outcome->program.FailedCall());
+  outcome->succeeded = failed < 0;
   const size_t count = request->steps.size();
   return [outcome, count, failed](Napi::Env env) -> Napi::Value { return Told(env, outcome, count, failed); };
 }
