@@ -1,21 +1,12 @@
-import { mkdir, opendir, rename } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withNotUndone } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { copyTree } from '../syscalls/trees.js';
 import type { CopyUpOptions } from './driver.js';
+import { isEmpty } from './empty.js';
 import { type Lock, openDirectory } from './lock.js';
 import { COPYING, fromNode, type Store, subjectOf } from './store.js';
-
-/** Whether a volume's data is there, and holds nothing. */
-export async function isEmpty(path: string): Promise<boolean> {
-  const directory = await opendir(path);
-  try {
-    return (await directory.read()) === null;
-  } finally {
-    await directory.close();
-  }
-}
 
 /**
  * Copies into a volume that is held exclusively: beside its data first, and by one rename(2) into its place when it is

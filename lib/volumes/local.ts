@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { abortError, type NsnetError, systemError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { invalidValue } from '../syscalls/validate.js';
-import { fill, isEmpty } from './copy-up.js';
+import { fill } from './copy-up.js';
 import type {
   CopySource,
   CopyUpOptions,
@@ -12,6 +12,7 @@ import type {
   VolumeInfo,
   VolumeSpec,
 } from './driver.js';
+import { isEmpty } from './empty.js';
 import { Lock, openDirectory, Pause } from './lock.js';
 import { mountsBelow } from './mounts-below.js';
 import { openSource } from './source.js';

@@ -1,19 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { abortError, NsnetError, systemError } from '../syscalls/errors.js';
-import { HERE } from '../syscalls/excursion.js';
+import { HERE, isFailure } from '../syscalls/excursion.js';
+import { native } from '../syscalls/native.js';
 import { Steps } from '../syscalls/steps.js';
 import { removeTree } from '../syscalls/trees.js';
+import { invalidValue } from '../syscalls/validate.js';
 import { Lock, openDirectory } from './lock.js';
 import { isVolumeName } from './names.js';
 
 const AT_FDCWD = -100;
 const RENAME_NOREPLACE = 1;
+const O_CLOEXEC = 0o2000000;
 const EINVAL = -22;
+const ENOENT = -2;
+const ENOSPC = -28;
 
 /** Beside a volume's data. Written before the volume has its name, and never again. */
 const LABELS = 'volume.json';
+const LABELS_MAX = 64 * 1024;
 const DATA = 'data';
 /** Of what is being made, or removed: hidden, and removed by whoever finds it unlocked. */
 const MAKING = '.new-';
@@ -59,14 +66,15 @@ export class Store {
   /** Undefined if there is no such volume. */
   async describe(name: string): Promise<Described | undefined> {
     const path = this.path(name);
-    try {
-      const [text, status] = await Promise.all([readFile(join(path, LABELS), 'utf8'), lstat(path)]);
-      return status.isDirectory() ? described(text, status.birthtimeMs) : undefined;
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-      throw fromNode(error, subjectOf(name));
-    }
+    const status = await lstat(path).catch((error) => {
+      if (error.code !== 'ENOENT') throw fromNode(error, subjectOf(name));
+      return undefined;
+    });
+    if (!status?.isDirectory()) return undefined;
+    const read = await native().readFile(HERE.entries, HERE.ownMemory, join(path, LABELS));
+    if (!isFailure(read)) return described(Buffer.from(read).toString(), status.birthtimeMs);
+    if (read.errno === ENOENT) return undefined;
+    throw systemError(read.errno, read.syscall, { subject: subjectOf(name) });
   }
 
   async names(): Promise<string[]> {
@@ -75,6 +83,8 @@ export class Store {
 
   /** Made under a hidden name and renamed when it is whole, so that one of two wins and none is ever half-made. */
   async create(name: string, labels: Record<string, string>, signal?: AbortSignal): Promise<void> {
+    const text = Buffer.from(`${JSON.stringify({ labels, createdAt: Date.now() } satisfies Described)}\n`);
+    if (text.length > LABELS_MAX) throw invalidValue('labels', 'less than 64 KiB', labels);
     await mkdir(this.directory, { recursive: true, mode: 0o700 }).catch((error) => {
       throw fromNode(error, this.directory);
     });
@@ -90,8 +100,7 @@ export class Store {
     // Somebody who swept just now: what has been made is gone, or will be.
     if (!(lock instanceof Lock)) return this.create(name, labels, signal);
     try {
-      const described: Described = { labels, createdAt: Date.now() };
-      await writeFile(join(path, LABELS), `${JSON.stringify(described)}\n`, { mode: 0o600 });
+      await write(join(path, LABELS), text);
       await mkdir(join(path, DATA), { mode: 0o755 });
       if (signal?.aborted) throw abortError(signal);
       await renameNew(path, this.path(name), subjectOf(name));
@@ -177,6 +186,18 @@ function described(text: string, birth: number): Described {
   const { labels = {}, createdAt = birth } = given ?? {};
   const pairs = Object.entries(labels ?? {}).filter(([, value]) => typeof value === 'string');
   return { labels: Object.fromEntries(pairs), createdAt: Number(createdAt) || birth };
+}
+
+/** By descriptors that never come to JavaScript, where a Worker that is terminated would lose them. */
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  const steps = new Steps();
+  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | O_CLOEXEC;
+  const file = steps.add('openat', [AT_FDCWD, path, flags, 0o600]);
+  const written = steps.add('write', [file, bytes]);
+  const outcome = await steps.run(HERE);
+  const error = outcome.error({ subject: path });
+  if (error) throw error;
+  if (outcome.result(written) < bytes.length) throw systemError(ENOSPC, 'write', { subject: path });
 }
 
 /** EEXIST if there is anything of that name. */
