@@ -20,7 +20,7 @@ namespace {
 
 constexpr size_t kMaxDepth = 100;  // what lies deeper is moved up first
 constexpr size_t kListing = 16 * 1024;
-constexpr int kMaxPasses = 10;  // over a directory that others fill meanwhile
+constexpr int kMaxPasses = 100;  // over a directory that others fill meanwhile
 constexpr unsigned kNoReplace = 1;
 
 // A directory that is being emptied.
@@ -119,8 +119,10 @@ Fault Remover::Enter(int parent, const std::string& name) {
     fd = UniqueFd(openat(parent, name.c_str(), flags));
   }
   if (fd.Get() < 0 && errno == ENOENT) return {};
-  if (fd.Get() < 0 && (errno == ENOTDIR || errno == ELOOP) && !levels_.empty())
-    return unlinkat(parent, name.c_str(), 0) == 0 ? Fault() : Errno("unlinkat");
+  if (fd.Get() < 0 && (errno == ENOTDIR || errno == ELOOP) && !levels_.empty()) {
+    // Exchanged for a link or a file meanwhile; if it is a directory again by now, the next pass meets it.
+    return unlinkat(parent, name.c_str(), 0) == 0 || errno == EISDIR || errno == ENOENT ? Fault() : Errno("unlinkat");
+  }
   if (fd.Get() < 0) return Errno("openat");
   struct statx status;
   const Fault fault = Status(fd.Get(), "", &status);
@@ -148,7 +150,8 @@ Fault Remover::Enter(int parent, const std::string& name) {
 
 Fault Remover::Leave() {
   Level& level = levels_.back();
-  if (unlinkat(Above(), level.name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) {
+  // ENOTDIR: exchanged for something else meanwhile; wherever it is by now, it is empty.
+  if (unlinkat(Above(), level.name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT && errno != ENOTDIR) {
     // Something has come in since, or was moved up.
     const bool filled = errno == ENOTEMPTY || errno == EEXIST;
     const bool again = filled && (std::exchange(noticed_, moved_) < moved_ || level.passes++ < kMaxPasses);

@@ -198,8 +198,9 @@ test(
       const found = count(data);
       expect([0, 2000]).toContain(found);
       if (inStore(directory).includes('x/.copying')) unfinished++;
-      if (round % 2) await Volume.list({ directory });
-      else expect(await volume.copyUp(image)).toBe(found === 0);
+      if (round % 2) expect(await volume.copyUp(image)).toBe(found === 0);
+      // Killed between the rename and the end, it leaves what is swept now.
+      await Volume.list({ directory });
       expect(inStore(directory)).toEqual(['x']);
       await volume.remove();
       await Volume.create({ name: 'x', directory });
