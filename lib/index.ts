@@ -44,3 +44,14 @@ export type { Route, RouteSpec } from './netns/route.js';
 export type { RouteFilter, Routes } from './netns/routes.js';
 export type { Echo, PingOptions, PingRun, PingSummary } from './sockets/ping.js';
 export { NsnetError } from './syscalls/errors.js';
+export type {
+  CopySource,
+  CopyUpOptions,
+  VolumeAccess,
+  VolumeDriver,
+  VolumeInfo,
+  VolumeSpec,
+  VolumeUser,
+} from './volumes/driver.js';
+export type { VolumeUse } from './volumes/use.js';
+export { type UseOptions, Volume, type VolumeOptions, type VolumePlace } from './volumes/volume.js';

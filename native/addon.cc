@@ -17,6 +17,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   nsnet::InitFiles(env, exports);
   nsnet::InitSteps(env, exports);
   nsnet::InitMounts(env, exports);
+  nsnet::InitCopy(env, exports);
+  nsnet::InitRemove(env, exports);
   nsnet::InitSockets(env, exports);
   nsnet::InitNetlink(env, exports);
   nsnet::InitPoll(env, exports);

@@ -67,6 +67,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // On the JavaScript thread: what is pending keeps the event loop alive.
   void Hold(Napi::Env env);
   void Unhold(Napi::Env env);
+  // From any thread: nobody is left to be told of anything.
+  bool Ended() const { return ended_; }
 
  private:
   static void Deliver(napi_env env, napi_value, void* context, void* data);

@@ -16,7 +16,7 @@ import { type FsOption, kernelSaid, MAX_VALUE } from './filesystem.js';
 import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
 import { Mount } from './mount.js';
 import { makeOverlay, overlayWay } from './overlay-ways.js';
-import { mayTrust } from './place.js';
+import { mayMount, mayTrust } from './place.js';
 import { placed } from './placed.js';
 import { checkSource, Source } from './source.js';
 

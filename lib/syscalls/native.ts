@@ -12,6 +12,11 @@ export interface Failure {
   errno: number;
   syscall: string;
 }
+/** Where work on a tree failed; ECANCELED, of no call, where it was stopped. */
+export interface TreeFailure extends Failure {
+  /** Below the tree's directory. */
+  path: string;
+}
 /** Namespaces to enter, in order: [descriptor, CLONE_NEW…, descriptor, …]. */
 export type Entries = readonly (NativeFd | number)[];
 
@@ -89,6 +94,18 @@ export interface Native {
   readTable(fd: NativeFd): Promise<[bytes: Uint8Array, changed: boolean] | number>;
   tableChanged(fd: NativeFd): boolean;
   statMounts(where: Entries, ownMemory: boolean, ids: Uint8Array): Promise<Uint8Array | Failure>;
+  copyTree(
+    source: NativeFd,
+    target: NativeFd,
+    aside: NativeFd,
+    held: NativeFd,
+    options: number,
+  ): [copied: Promise<number | TreeFailure>, stop: () => void];
+  removeTree(
+    directory: NativeFd,
+    name: string,
+    held: NativeFd,
+  ): [removed: Promise<number | TreeFailure>, stop: () => void];
   umount(where: Entries, ownMemory: boolean, target: string, flags: number): Promise<number | Failure>;
 
   socket(

@@ -24,7 +24,7 @@ export interface StepOptions {
 }
 
 /** Calls whose arguments ask for room, which comes back with what the kernel put there. */
-const ROOMS = new Set(['lgetxattr', 'read', 'readlinkat', 'statmount', 'statx', 'listmount']);
+const ROOMS = new Set(['getdents64', 'lgetxattr', 'read', 'readlinkat', 'statmount', 'statx', 'listmount']);
 
 /**
  * System calls that are made one after another, in one go, here or inside other namespaces. The first that fails ends
