@@ -1,4 +1,3 @@
-// @kernels
 // What works through the path of a detached mount, and what does not: docs/mounts.md says so.
 import { execFile } from 'node:child_process';
 import {

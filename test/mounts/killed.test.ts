@@ -1,4 +1,3 @@
-// @kernels
 // What a process that is killed leaves mounted.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

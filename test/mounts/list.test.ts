@@ -1,4 +1,3 @@
-// @kernels
 import { type MountInfo, mounts, Namespace, NsnetError } from 'nsnet';
 import { afterEach, describe, expect, test } from 'vitest';
 import { addListing, factsOf, forceStatmount, listed, statMounts } from '../../lib/mounts/statmount.js';

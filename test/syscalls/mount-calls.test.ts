@@ -1,4 +1,3 @@
-// @kernels
 // The calls for mounts, one by one, in namespaces with nobody in them: as root, and as an ordinary user.
 import {
   chownSync,
