@@ -40,8 +40,7 @@ function mounts(): string[] {
     .sort();
 }
 
-/** What is there: descriptors, names, and links, addresses and routes of the given namespaces. */
-export async function stateOf(...namespaces: Netns[]) {
+async function look(...namespaces: Netns[]) {
   const inside = [];
   for (const netns of namespaces) {
     const links = await netns.links.list();
@@ -57,20 +56,35 @@ export async function stateOf(...namespaces: Netns[]) {
   return { descriptors: descriptors(), names: names(), mounts: mounts(), listed, inside };
 }
 
-type State = Awaited<ReturnType<typeof stateOf>>;
+type State = Awaited<ReturnType<typeof look>>;
+
+/**
+ * What is there: descriptors, names, and links, addresses and routes of the given namespaces, once the kernel adds
+ * nothing of its own any more: routes of links that were set up just now.
+ */
+export async function stateOf(...namespaces: Netns[]): Promise<State> {
+  let state = await look(...namespaces);
+  for (let waited = 0; namespaces.length > 0 && waited < 1000; waited += 10) {
+    await sleep(10);
+    const later = await look(...namespaces);
+    if (JSON.stringify(later.inside) === JSON.stringify(state.inside)) return later;
+    state = later;
+  }
+  return state;
+}
 
 /** Waits a moment for it to be as before; what the kernel tears down in its own time takes some 50 ms. */
 export async function expectState(before: State, message: string, ...namespaces: Netns[]): Promise<void> {
   const wanted = { ...before, descriptors: [] };
   // Descriptors that are gone are no matter: their objects may have been collected only now.
-  const look = async () => {
-    const now = await stateOf(...namespaces);
+  const beyond = async () => {
+    const now = await look(...namespaces);
     return { ...now, descriptors: added(before.descriptors, now.descriptors) };
   };
-  let now = await look();
+  let now = await beyond();
   for (let waited = 0; JSON.stringify(now) !== JSON.stringify(wanted) && waited < 1000; waited += 20) {
     await sleep(20);
-    now = await look();
+    now = await beyond();
   }
   expect(now, message).toEqual(wanted);
 }
