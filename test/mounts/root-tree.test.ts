@@ -1,4 +1,3 @@
-// @kernels
 // What a container sees.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
