@@ -1,7 +1,7 @@
 // The program that test suites of overlayfs call instead of mount(8).
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { run } from '../support/witness.js';
+import { node, run } from '../support/witness.js';
 import { helperArguments, overlayOptions } from './support/helper-arguments.mjs';
 import { workspace } from './support/workspace.js';
 
@@ -108,7 +108,7 @@ test('mounts as the kernel does by mount(8), and the mount stays', async () => {
   space.fill({ ours: null, theirs: null });
   const options = `rw,nosuid,noatime,${LAYERS}`;
   const rootless = process.getuid?.() === 0 ? '' : ',userxattr';
-  const helper = [process.execPath, program, 'layers', 'merged', '-o', options + rootless];
+  const helper = [...node, program, 'layers', 'merged', '-o', options + rootless];
   const kernel = ['mount', '-i', '-t', 'overlay', 'layers', 'merged', '-o', options + rootless];
   const ours = await apart(SCRIPT, space.at('ours'), ...helper);
   expect(ours).toContain('layers overlay rw,nosuid,noatime\n');
@@ -123,7 +123,7 @@ test('says what is wrong, with the exit codes of mount(8)', async () => {
     apart(
       'cd "$1"; shift; "$@" 2>&1 || echo "code $?"',
       space.path,
-      process.execPath,
+      ...node,
       program,
       'merged',
       '-o',

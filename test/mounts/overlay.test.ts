@@ -16,7 +16,7 @@ import { OverlayMount, type OverlayOptions, Tmpfs } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { forceOverlayWay, overlayWay } from '../../lib/mounts/overlay-ways.js';
 import { privileged } from '../support/privileges.js';
-import { run } from '../support/witness.js';
+import { node, run } from '../support/witness.js';
 import { mountsIn, type Workspace, workspace } from './support/workspace.js';
 
 let space: Workspace;
@@ -350,7 +350,7 @@ test.runIf(best !== 'fd')('a detached mount as a layer is more than this kernel 
 test('made by root of a user namespace it can replace what is in a lower', async () => {
   space.fill({ 'lower/directory/file': '', upper: null, work: null });
   const program = fileURLToPath(new URL('./fixtures/replaced.mjs', import.meta.url));
-  const enter = ['--user', '--map-root-user', '--mount', process.execPath, program];
+  const enter = ['--user', '--map-root-user', '--mount', ...node, program];
   expect(JSON.parse(await run('unshare', [...enter, space.path]))).toEqual({
     left: [],
     changes: [

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { MODES, patience } from '../fixtures/native/child.js';
 import { scaled } from '../support/scale.js';
-import { run } from '../support/witness.js';
+import { node, run } from '../support/witness.js';
 
 const program = fileURLToPath(new URL('../fixtures/native/killed-clones.mjs', import.meta.url));
 
@@ -12,7 +12,7 @@ test.each(MODES)(
   async ({ env }) => {
     const rounds = scaled(30, 2);
     const words = Object.entries(env).map(([name, value]) => `${name}=${value}`);
-    const said = JSON.parse(await run('env', [...words, process.execPath, program, String(rounds)]));
+    const said = JSON.parse(await run('env', [...words, ...node, program, String(rounds)]));
     expect(said.killed).toBeGreaterThan(0);
     expect(Object.keys(said.refused)).toEqual(['ECANCELED']);
     expect(said.made + said.refused.ECANCELED).toBe(40 * rounds);

@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { Netns } from 'nsnet';
 import { describe, expect, test } from 'vitest';
-import { run } from '../support/witness.js';
+import { node, run } from '../support/witness.js';
 
 const program = fileURLToPath(new URL('./fixtures/together.mjs', import.meta.url));
 
@@ -23,7 +23,6 @@ describe('made together', () => {
     async (room) => {
       // The limit counts those of the user namespace that it is written in, this one's first network among them.
       const script = `echo ${room + 1} >/proc/sys/user/max_net_namespaces; exec "$@"`;
-      const node = [process.execPath, program, '30'];
       const out = await run('unshare', [
         '--user',
         '--map-root-user',
@@ -33,6 +32,8 @@ describe('made together', () => {
         script,
         'sh',
         ...node,
+        program,
+        '30',
       ]);
       const { ids, up, refused, left } = JSON.parse(out);
       expect({ ids, up, left }).toEqual({ ids: room, up: room, left: 0 });

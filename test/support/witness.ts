@@ -8,7 +8,13 @@ export interface Inside {
 }
 
 // Where the tests run with sanitizers, they are for the add-on: others' programs have errors of their own.
-const { LD_PRELOAD: _, ...env } = process.env;
+const { LD_PRELOAD, ...env } = process.env;
+
+/** This program's own Node, to be started by others' programs: it loads the add-on. */
+export const node = [
+  ...(LD_PRELOAD === undefined ? [] : ['env', `LD_PRELOAD=${LD_PRELOAD}`]),
+  process.execPath,
+];
 
 /** The standard output of a program; rejects with what it wrote to standard error. */
 export function run(file: string, args: readonly string[], fds: readonly number[] = []): Promise<string> {
