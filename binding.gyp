@@ -11,9 +11,9 @@
         'NODE_ADDON_API_DISABLE_DEPRECATED',
         '_GNU_SOURCE',
       ],
-      'cflags!': ['-fno-exceptions'],
+      'cflags!': ['-fno-exceptions', '-O3'],
       'cflags_cc!': ['-fno-exceptions', '-fno-rtti'],
-      'cflags': ['-Wall', '-Wextra', '-fvisibility=hidden', '-include ../native/link/glibc.h'],
+      'cflags': ['-Os', '-Wall', '-Wextra', '-fvisibility=hidden', '-include ../native/link/glibc.h'],
       'cflags_cc': ['-std=c++17', '-fexceptions', '-fvisibility-inlines-hidden'],
       # Threads of ours may outlive the environment that loaded us, so the code must never be unloaded (nodelete).
       'ldflags': [
@@ -27,7 +27,7 @@
       'actions': [
         {
           'action_name': 'stub',
-          'inputs': ['native/stub/stub.c', 'native/stub/embed.mjs', 'native/program.h'],
+          'inputs': ['native/stub/stub.c', 'native/stub/start.h', 'native/stub/embed.mjs', 'native/program.h'],
           'outputs': ['<(SHARED_INTERMEDIATE_DIR)/stub.h'],
           'action': ['node', 'native/stub/embed.mjs', '<(SHARED_INTERMEDIATE_DIR)/stub.h'],
         },

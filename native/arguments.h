@@ -43,6 +43,19 @@ inline Bytes BytesOf(const Napi::Value& value) {
 
 inline Bytes BytesArgument(const Napi::CallbackInfo& info, size_t index) { return BytesOf(info[index]); }
 
+// Memory of JavaScript's, valid until this call returns.
+struct Memory {
+  uint8_t* data;
+  size_t size;
+};
+
+inline Memory MemoryArgument(const Napi::CallbackInfo& info, size_t index) {
+  if (!info[index].IsTypedArray() || info[index].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    throw Napi::TypeError::New(info.Env(), "Expected a Uint8Array");
+  auto array = info[index].As<Napi::Uint8Array>();
+  return {array.Data(), array.ByteLength()};
+}
+
 // Copied: Electron forbids memory that V8 did not allocate.
 inline Napi::Value NewBytes(Napi::Env env, const void* data, size_t size) {
   auto array = Napi::Uint8Array::New(env, size);

@@ -36,10 +36,10 @@ char* StackTop() {
 
 }  // namespace
 
-pid_t StartClone(int (*main)(void*), void* argument, int flags) {
+pid_t StartClone(int (*main)(void*), void* argument, int flags, int* pidfd) {
   char* top = StackTop();
   if (top == nullptr) return -ENOMEM;
-  const pid_t pid = clone(main, top, flags, argument);
+  const pid_t pid = clone(main, top, flags, argument, pidfd);
   return pid < 0 ? -errno : pid;
 }
 

@@ -58,7 +58,8 @@ ssize_t ReadAll(std::vector<char>* room, Read read) {
   return -1;
 }
 
-Fault CopyXattrs(const Holder& from, const Holder& to, const CopyOptions& options) {
+// `set`: whether there were any.
+Fault CopyXattrs(const Holder& from, const Holder& to, const CopyOptions& options, bool* set) {
   char few[512];
   std::vector<char> many;
   const char* names = few;
@@ -75,6 +76,7 @@ Fault CopyXattrs(const Holder& from, const Holder& to, const CopyOptions& option
     const ssize_t got = ReadAll(&value, [&](char* room, size_t length) { return from.Get(name, room, length); });
     if (got < 0 && errno == ENODATA) continue;
     if (got < 0) return Errno("getxattr");
+    *set = true;
     if (to.Set(name, value.data(), static_cast<size_t>(got)) == 0) continue;
     if (options.map_owners && errno == EPERM && (Begins(name, "security.") || Begins(name, "trusted."))) continue;
     return Errno("setxattr");
@@ -108,7 +110,7 @@ bool SameMount(const struct statx& one, const struct statx& other) {
   return one.stx_dev_major == other.stx_dev_major && one.stx_dev_minor == other.stx_dev_minor;
 }
 
-std::string PathOfFd(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+std::string PathOfFd(int fd) { return std::string(kDescriptors) + "/" + std::to_string(fd); }
 
 bool Clone(int from, int to, CopyOptions* options) {
   if (!options->clone) return false;
@@ -118,9 +120,9 @@ bool Clone(int from, int to, CopyOptions* options) {
 }
 
 Fault CopyRange(int from, int to, off_t start, off_t length, CopyOptions* options, char* buffer,
-                const std::atomic<bool>& stop) {
+                const std::function<bool()>& stopped) {
   const off_t end = start + length;
-  while (start < end && !stop) {
+  while (start < end && !stopped()) {
     const auto rest = static_cast<size_t>(end - start);
     // What fits into the buffer goes faster through it than through the kernel's pipe.
     if (options->range && rest > kCopyBuffer) {
@@ -155,16 +157,17 @@ Fault CopyRange(int from, int to, off_t start, off_t length, CopyOptions* option
 Fault CopyAttributes(int from, int to, const struct statx& status, const CopyOptions& options) {
   struct stat now;
   if (fstat(to, &now) != 0) return Errno("fstat");
-  bool owned = true;
+  bool owned = true, changed = false;
   if (now.st_uid != status.stx_uid || now.st_gid != status.stx_gid) {
+    changed = true;
     owned = fchown(to, status.stx_uid, status.stx_gid) == 0;
     if (!owned && !Passes(options)) return Errno("fchown");
   }
   // After chown, which takes capabilities away; before chmod, since a list of access rights sets the mode, too.
-  const Fault fault = CopyXattrs({from, ""}, {to, ""}, options);
+  const Fault fault = CopyXattrs({from, ""}, {to, ""}, options, &changed);
   if (fault) return fault;
   const mode_t mode = WithoutSetId(status.stx_mode & 07777, owned);
-  if (fchmod(to, mode) != 0) return Errno("fchmod");
+  if ((changed || (now.st_mode & 07777) != mode) && fchmod(to, mode) != 0) return Errno("fchmod");
   timespec times[2];
   Times(status, times);
   return futimens(to, times) == 0 ? Fault() : Errno("utimensat");
@@ -176,7 +179,8 @@ Fault CopyAttributesAt(int from, int directory, const char* name, const struct s
   if (!owned && !Passes(options)) return Errno("fchownat");
   const UniqueFd to(openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (to.Get() < 0) return Errno("openat");
-  const Fault fault = CopyXattrs({from, PathOfFd(from)}, {to.Get(), PathOfFd(to.Get())}, options);
+  bool set = false;
+  const Fault fault = CopyXattrs({from, PathOfFd(from)}, {to.Get(), PathOfFd(to.Get())}, options, &set);
   if (fault) return fault;
   const mode_t mode = WithoutSetId(status.stx_mode & 07777, owned);
   if (!S_ISLNK(status.stx_mode) && fchmodat(directory, name, mode, 0) != 0) return Errno("fchmodat");

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <functional>
 #include <string>
 
 namespace nsnet {
@@ -33,6 +34,8 @@ Fault Status(int fd, const char* name, struct statx* status);
 // A mount has a number from Linux 5.8 on; before, directories of another device are taken for another mount.
 bool SameMount(const struct statx& one, const struct statx& other);
 
+// Where this process's descriptors have names.
+constexpr const char* kDescriptors = "/proc/self/fd";
 // Names, for as long as they are used, what an O_PATH descriptor stands for.
 std::string PathOfFd(int fd);
 
@@ -40,7 +43,7 @@ constexpr size_t kCopyBuffer = 128 * 1024;
 
 // Copies `length` bytes at `start`, or as many as there still are; `buffer` has kCopyBuffer bytes.
 Fault CopyRange(int from, int to, off_t start, off_t length, CopyOptions* options, char* buffer,
-                const std::atomic<bool>& stop);
+                const std::function<bool()>& stopped);
 // Shares the blocks of the whole file, where the file system can (FICLONE).
 bool Clone(int from, int to, CopyOptions* options);
 

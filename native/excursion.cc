@@ -59,6 +59,12 @@ Where Where::From(const Napi::Value& list, const Napi::Value& own_memory) {
   return where;
 }
 
+bool Where::Uses(const FdBox& fd) const {
+  const auto is = [&fd](const FdUse& use) { return use.IsOf(fd); };
+  return std::any_of(carried.begin(), carried.end(), is) ||
+         std::any_of(entries.begin(), entries.end(), [&is](const Entry& entry) { return is(entry.fd); });
+}
+
 bool Where::EntersUser() const {
   for (const auto& entry : entries) {
     if (entry.type == CLONE_NEWUSER) return true;

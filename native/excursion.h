@@ -56,6 +56,8 @@ class Program {
   int FailedStep() const { return program_->failed; }
   // The descriptor that a step made, for the caller to own.
   UniqueFd Take(int step);
+  // As it is handed to the stub; null if more was put in than there is room for.
+  nsnet_program* Memory() { return overflow_ ? nullptr : program_.get(); }
   const uint8_t* At(const Argument& data) const { return DataAt(data.value); }
 
  private:
@@ -86,6 +88,7 @@ struct Where {
   bool own_memory = false;     // by the stub
   bool closed = false;         // one of the descriptors was closed meanwhile
 
+  bool Uses(const FdBox& fd) const;
   bool EntersUser() const;
   bool EntersForeignUser() const;
   // An array [descriptor, type, descriptor, type, …] and whether the stub is to be used.

@@ -24,6 +24,20 @@ std::map<std::string, std::weak_ptr<FdBox>>& Labels() {
   return *labels;
 }
 
+// What the JavaScript object holds.
+struct Holder {
+  std::shared_ptr<FdBox> box;
+  std::shared_ptr<Environment> environment;
+};
+
+// Off the JavaScript thread, as in FdClose.
+void CloseElsewhere(FdBox& box) {
+  box.Close([](UniqueFd last) {
+    auto moved = std::make_shared<UniqueFd>(std::move(last));
+    if (moved->Get() >= 0) Threads().Post([moved] { moved->Reset(-1); });
+  });
+}
+
 Napi::Value FdNumber(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), UnwrapFd(info[0])->Number());
 }
@@ -31,6 +45,13 @@ Napi::Value FdNumber(const Napi::CallbackInfo& info) {
 Napi::Value FdDup(const Napi::CallbackInfo& info) {
   const int fd = fcntl(IntArgument(info, 0), F_DUPFD_CLOEXEC, 0);
   return fd < 0 ? Napi::Value(Napi::Number::New(info.Env(), -errno)) : WrapFd(info.Env(), UniqueFd(fd));
+}
+
+// fdOwn(number) → the descriptor as an object that closes it, or -errno
+Napi::Value FdOwn(const Napi::CallbackInfo& info) {
+  const int fd = IntArgument(info, 0);
+  if (fcntl(fd, F_GETFD) < 0) return Napi::Number::New(info.Env(), -errno);
+  return WrapFd(info.Env(), UniqueFd(fd));
 }
 
 Napi::Value FdRelease(const Napi::CallbackInfo& info) {
@@ -50,6 +71,12 @@ Napi::Value FdClose(const Napi::CallbackInfo& info) {
   });
   if (!first) pending->Settle([](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, -EBADF); });
   return pending->Promise();
+}
+
+// fdCloseNow(fd): on this thread, or where it is in use still on that of its last user.
+Napi::Value FdCloseNow(const Napi::CallbackInfo& info) {
+  UnwrapFd(info[0])->Close([](UniqueFd fd) { fd.Reset(-1); });
+  return info.Env().Undefined();
 }
 
 Napi::Value Label(const Napi::CallbackInfo& info) {
@@ -166,17 +193,17 @@ FdUse::~FdUse() {
 }
 
 Napi::Value WrapFd(Napi::Env env, UniqueFd fd) {
-  auto holder = std::make_unique<std::shared_ptr<FdBox>>(std::make_shared<FdBox>(std::move(fd)));
+  auto holder = std::make_unique<Holder>();
+  holder->box = std::make_shared<FdBox>(std::move(fd));
+  holder->environment = Environment::Of(env);
   auto object = Napi::Object::New(env);
   const auto finalize = [](napi_env, void* data, void*) {
-    std::unique_ptr<std::shared_ptr<FdBox>> held(static_cast<std::shared_ptr<FdBox>*>(data));
-    // Off the JavaScript thread, as in FdClose.
-    (*held)->Close([](UniqueFd last) {
-      auto moved = std::make_shared<UniqueFd>(std::move(last));
-      if (moved->Get() >= 0) Threads().Post([moved] { moved->Reset(-1); });
-    });
+    std::unique_ptr<Holder> held(static_cast<Holder*>(data));
+    held->environment->Forget(held.get());
+    CloseElsewhere(*held->box);
   };
   if (napi_wrap(env, object, holder.get(), finalize, nullptr, nullptr) != napi_ok) throw Napi::Error::New(env);
+  holder->environment->AtEnd(holder.get(), [box = holder->box] { CloseElsewhere(*box); });
   holder.release();
   if (napi_type_tag_object(env, object, &kFdTag) != napi_ok) throw Napi::Error::New(env);
   return object;
@@ -188,7 +215,7 @@ std::shared_ptr<FdBox> UnwrapFd(const Napi::Value& value) {
   const bool found = value.IsObject() && napi_check_object_type_tag(value.Env(), value, &kFdTag, &ours) == napi_ok &&
                      ours && napi_unwrap(value.Env(), value, &data) == napi_ok;
   if (!found) throw Napi::TypeError::New(value.Env(), "Expected a descriptor of nsnet's");
-  return *static_cast<std::shared_ptr<FdBox>*>(data);
+  return static_cast<Holder*>(data)->box;
 }
 
 FdUse UseFd(const Napi::Value& value) { return FdUse(UnwrapFd(value)); }
@@ -196,8 +223,10 @@ FdUse UseFd(const Napi::Value& value) { return FdUse(UnwrapFd(value)); }
 void InitFd(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "fdNumber", FdNumber);
   Export(env, exports, "fdDup", FdDup);
+  Export(env, exports, "fdOwn", FdOwn);
   Export(env, exports, "fdRelease", FdRelease);
   Export(env, exports, "fdClose", FdClose);
+  Export(env, exports, "fdCloseNow", FdCloseNow);
   Export(env, exports, "label", Label);
   Export(env, exports, "labelled", Labelled);
   Export(env, exports, "unlabel", Unlabel);

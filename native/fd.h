@@ -73,6 +73,7 @@ class FdUse {
   ~FdUse();
   explicit operator bool() const { return box_ != nullptr; }
   int Get() const { return box_ ? box_->Number() : -1; }
+  bool IsOf(const FdBox& box) const { return box_.get() == &box; }
 
  private:
   std::shared_ptr<FdBox> box_;

@@ -6,6 +6,8 @@
 
 namespace nsnet {
 
+void InitCapture(Napi::Env env, Napi::Object exports);
+void InitCensus(Napi::Env env, Napi::Object exports);
 void InitCopy(Napi::Env env, Napi::Object exports);
 void InitFiles(Napi::Env env, Napi::Object exports);
 void InitMounts(Napi::Env env, Napi::Object exports);
@@ -15,6 +17,7 @@ void InitProbe(Napi::Env env, Napi::Object exports);
 void InitProcess(Napi::Env env, Napi::Object exports);
 void InitRemove(Napi::Env env, Napi::Object exports);
 void InitSockets(Napi::Env env, Napi::Object exports);
+void InitSpawn(Napi::Env env, Napi::Object exports);
 void InitSteps(Napi::Env env, Napi::Object exports);
 
 }  // namespace nsnet

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <utility>
 
 namespace nsnet {
 
@@ -168,7 +169,14 @@ void Environment::Init(Napi::Env env) {
       new std::shared_ptr<Environment>(environment));
 }
 
+void Environment::AtEnd(const void* key, Task task) {
+  if (!ended_) at_end_.emplace(key, std::move(task));
+}
+
+void Environment::Forget(const void* key) { at_end_.erase(key); }
+
 void Environment::End() {
+  for (auto& [key, task] : std::exchange(at_end_, {})) task();
   std::vector<std::function<void(Napi::Env)>> dropped;
   std::lock_guard<std::mutex> wake_lock(wake_mutex_);
   std::lock_guard<std::mutex> lock(mutex_);

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <unordered_map>
 #include <vector>
 
 namespace nsnet {
@@ -67,6 +68,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // On the JavaScript thread: what is pending keeps the event loop alive.
   void Hold(Napi::Env env);
   void Unhold(Napi::Env env);
+  // On the JavaScript thread: runs when the environment ends, unless forgotten. Deno runs no finalizers then.
+  void AtEnd(const void* key, Task task);
+  void Forget(const void* key);
   // From any thread: nobody is left to be told of anything.
   bool Ended() const { return ended_; }
 
@@ -82,6 +86,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   napi_threadsafe_function function_ = nullptr;
   std::atomic<bool> ended_ = false;
   size_t held_ = 0;
+  std::unordered_map<const void*, Task> at_end_;
 };
 
 // A promise that is settled from any thread. What `finish` captured is destroyed unused if the environment ends

@@ -35,6 +35,10 @@ namespace nsnet {
 
 namespace {
 
+// NS_GET_ID and NS_GET_MNTNS_ID, which older headers lack.
+constexpr unsigned long kGetId = _IOR(NSIO, 13, uint64_t);
+constexpr unsigned long kGetMountId = _IOR(NSIO, 5, uint64_t);
+
 // The user that a new user namespace maps to its root, always a map of one id: more needs the parent's privileges.
 // `inside` the shared namespace this user is 0 already.
 void MapSelf(Program* program, bool own_memory, bool inside) {
@@ -215,7 +219,7 @@ Napi::Value IsSharedUser(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), IsSharedUserNamespace(UseFd(info[0]).Get()));
 }
 
-// nsInfo(fd) → [type, inode, device, creator's uid or -errno] or -errno
+// nsInfo(fd) → [type, inode, device, creator's uid or -errno, unique number or 0] or -errno
 Napi::Value NamespaceInfo(const Napi::CallbackInfo& info) {
   const FdUse fd = UseFd(info[0]);
   struct stat status;
@@ -224,11 +228,12 @@ Napi::Value NamespaceInfo(const Napi::CallbackInfo& info) {
   if (type < 0) return Napi::Number::New(info.Env(), errno == ENOTTY ? -EINVAL : -errno);
   uid_t uid = 0;
   const int known = ioctl(fd.Get(), NS_GET_OWNER_UID, &uid);
-  auto list = Napi::Array::New(info.Env(), 4);
+  auto list = Napi::Array::New(info.Env(), 5);
   list.Set(0u, Napi::Number::New(info.Env(), type));
   list.Set(1u, Napi::Number::New(info.Env(), static_cast<double>(status.st_ino)));
   list.Set(2u, Napi::Number::New(info.Env(), static_cast<double>(status.st_dev)));
   list.Set(3u, Napi::Number::New(info.Env(), known == 0 ? static_cast<double>(uid) : -errno));
+  list.Set(4u, Napi::Number::New(info.Env(), static_cast<double>(UniqueOfNamespace(fd.Get(), type))));
   return list;
 }
 
@@ -298,6 +303,12 @@ bool IsSharedUserNamespace(int fd) {
   const ino_t inode = shared.inode;
   struct stat status;
   return inode != 0 && fstat(fd, &status) == 0 && status.st_ino == inode && status.st_dev == shared.device;
+}
+
+uint64_t UniqueOfNamespace(int fd, int type) {
+  uint64_t unique = 0;
+  if (ioctl(fd, kGetId, &unique) == 0) return unique;
+  return type == CLONE_NEWNS && ioctl(fd, kGetMountId, &unique) == 0 ? unique : 0;
 }
 
 void InitNamespaces(Napi::Env env, Napi::Object exports) {

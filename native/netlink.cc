@@ -5,7 +5,6 @@
 #include <net/if.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <deque>
@@ -42,8 +41,9 @@ int SendAll(int fd, const uint8_t* bytes, size_t size) {
   }
 }
 
-// One datagram of the kernel's into `buffer`: its size, or -errno. Datagrams of other senders are dropped.
-ssize_t ReceiveOne(int fd, uint8_t* buffer) {
+// One datagram of the kernel's into `buffer`: its size, or -errno; -EAGAIN where there is none and it shall not wait.
+// Datagrams of other senders are dropped.
+ssize_t ReceiveOne(int fd, uint8_t* buffer, bool wait = true) {
   for (;;) {
     sockaddr_nl sender = {};
     iovec vector = {buffer, kBufferSize};
@@ -59,7 +59,7 @@ ssize_t ReceiveOne(int fd, uint8_t* buffer) {
       return got;
     }
     if (errno == EINTR) continue;
-    if (errno != EAGAIN) return -errno;
+    if (errno != EAGAIN || !wait) return -errno;
     pollfd waiting = {fd, POLLIN, 0};
     const int ready = poll(&waiting, 1, kAnswerMilliseconds);
     if (ready == 0) return -ETIMEDOUT;
@@ -108,6 +108,17 @@ struct Exchange {
   Bytes answers;
 };
 
+// Gives [errno or 0, bytes carried out, answers].
+void Settle(Pending* pending, const std::shared_ptr<Exchange>& exchange) {
+  pending->Settle([exchange](Napi::Env env) -> Napi::Value {
+    auto list = Napi::Array::New(env, 3);
+    list.Set(0u, Napi::Number::New(env, exchange->error));
+    list.Set(1u, Napi::Number::New(env, static_cast<double>(exchange->carried)));
+    list.Set(2u, NewBytes(env, exchange->answers.data(), exchange->answers.size()));
+    return list;
+  });
+}
+
 // One send for each run of messages up to one that asks for an ack.
 void Transact(int fd, const Bytes& requests, Exchange* exchange) {
   size_t start = 0;
@@ -152,13 +163,51 @@ Napi::Value TransactCall(const Napi::CallbackInfo& info) {
     if (exchange->error != 0) box->halted = true;
     use.reset();
     box.reset();
-    pending->Settle([exchange](Napi::Env env) -> Napi::Value {
-      auto list = Napi::Array::New(env, 3);
-      list.Set(0u, Napi::Number::New(env, exchange->error));
-      list.Set(1u, Napi::Number::New(env, static_cast<double>(exchange->carried)));
-      list.Set(2u, NewBytes(env, exchange->answers.data(), exchange->answers.size()));
-      return list;
-    });
+    Settle(pending.get(), exchange);
+  });
+  return promise;
+}
+
+// Sends all of it at once, and takes what is there then: a family that carries out a batch inside the send has answered
+// when it returns. -ENOBUFS beside answers: some of them were lost.
+void TransactWhole(int fd, const Bytes& batch, Exchange* exchange) {
+  Drain(fd);
+  exchange->error = SendAll(fd, batch.data(), batch.size());
+  if (exchange->error != 0) return;
+  exchange->carried = batch.size();
+  uint8_t* buffer = ReceiveBuffer();
+  for (;;) {
+    const ssize_t got = ReceiveOne(fd, buffer, false);
+    if (got == -EAGAIN) return;
+    if (got >= 0)
+      Append(&exchange->answers, buffer, static_cast<size_t>(got));
+    else if (exchange->error == 0)
+      exchange->error = static_cast<int>(got);
+    if (got < 0 && got != -ENOBUFS) return;
+  }
+}
+
+// transactWhole(fd, batch) → [errno or 0, bytes sent, answers], in the order of transact() and dump(); -ECANCELED
+// behind their failures
+Napi::Value TransactWholeCall(const Napi::CallbackInfo& info) {
+  auto box = UnwrapFd(info[0]);
+  auto use = std::make_shared<FdUse>(box);
+  auto batch = std::make_shared<Bytes>(BytesArgument(info, 1));
+  const bool resume = BoolArgument(info, 2);
+  auto pending = Pending::New(info.Env());
+  auto promise = pending->Promise();
+  box->Queue()->Post([use, box, batch, resume, pending]() mutable {
+    auto exchange = std::make_shared<Exchange>();
+    if (resume) box->halted = false;
+    if (box->halted)
+      exchange->error = -ECANCELED;
+    else if (*use)
+      TransactWhole(use->Get(), *batch, exchange.get());
+    else
+      exchange->error = -EBADF;
+    use.reset();
+    box.reset();
+    Settle(pending.get(), exchange);
   });
   return promise;
 }
@@ -167,15 +216,6 @@ Napi::Value TransactCall(const Napi::CallbackInfo& info) {
 // event loop from telling it
 Napi::Value Transactions(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(UnwrapFd(info[0])->Queue()->Size()));
-}
-
-// linkName(fd, index) → the name of that link in the socket's namespace, or -errno. SIOCGIFNAME takes no rtnl lock.
-Napi::Value LinkName(const Napi::CallbackInfo& info) {
-  const FdUse fd = UseFd(info[0]);
-  ifreq link = {};
-  link.ifr_ifindex = IntArgument(info, 1);
-  if (ioctl(fd.Get(), SIOCGIFNAME, &link) != 0) return Napi::Number::New(info.Env(), -errno);
-  return Napi::String::New(info.Env(), link.ifr_name, strnlen(link.ifr_name, IFNAMSIZ));
 }
 
 // One dump on its way: the thread that reads it is ahead of the JavaScript that decodes it.
@@ -296,9 +336,9 @@ Napi::Value DumpCall(const Napi::CallbackInfo& info) {
 
 void InitNetlink(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "transact", TransactCall);
+  Export(env, exports, "transactWhole", TransactWholeCall);
   Export(env, exports, "dump", DumpCall);
   Export(env, exports, "transactions", Transactions);
-  Export(env, exports, "linkName", LinkName);
 }
 
 }  // namespace nsnet

@@ -1,5 +1,5 @@
-// One thread that waits for descriptors to become readable, or to report what is urgent (EPOLLPRI, as a table of
-// mounts that has changed), for as long as there are any to wait for.
+// One thread that waits for descriptors to become readable or writable, or to report what is urgent (EPOLLPRI, as a
+// table of mounts that has changed), for as long as there are any to wait for.
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -31,6 +31,14 @@ struct Watch {
   uint32_t events = EPOLLIN;
   bool armed = false;
   bool closed = false;
+  bool held = true;  // whether it keeps the event loop alive while it is armed
+
+  void Hold(Napi::Env env) const {
+    if (held) environment->Hold(env);
+  }
+  void Unhold(Napi::Env env) const {
+    if (held) environment->Unhold(env);
+  }
 };
 
 class Poller {
@@ -153,7 +161,7 @@ void Poller::Wait(int epoll, int wake) {
       environment->Call([watch = std::move(watch)](Napi::Env env) {
         if (watch->closed || !watch->armed) return;
         watch->armed = false;
-        watch->environment->Unhold(env);
+        watch->Unhold(env);
         watch->callback.Call({});
       });
     }
@@ -172,22 +180,32 @@ std::shared_ptr<Watch> UnwrapWatch(const Napi::Value& value) {
   return *static_cast<std::shared_ptr<Watch>*>(data);
 }
 
-void Stop(Watch* watch) {
-  if (watch->closed) return;
-  watch->closed = true;
+void Unwatch(Watch* watch) {
+  if (std::exchange(watch->closed, true)) return;
   ThePoller().Remove(*watch);
   watch->use = FdUse();
+}
+
+void Stop(Watch* watch) {
+  Unwatch(watch);
   watch->callback.Reset();
 }
 
-// watch(fd, callback, urgent) → a watch, disarmed, or -errno; `urgent` for EPOLLPRI, else EPOLLIN
+uint32_t EventsOf(const Napi::CallbackInfo& info, size_t index) {
+  if (info[index].IsUndefined()) return EPOLLIN;
+  const std::string what = StringArgument(info, index);
+  if (what == "urgent") return EPOLLPRI;
+  return what == "write" ? EPOLLOUT : EPOLLIN;
+}
+
+// watch(fd, callback, 'read', 'write' or 'urgent') → a watch, disarmed, or -errno
 Napi::Value NewWatch(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto watch = std::make_shared<Watch>();
   watch->use = UseFd(info[0]);
   if (!watch->use) return Napi::Number::New(env, -EBADF);
   if (!info[1].IsFunction()) throw Napi::TypeError::New(env, "Expected a function");
-  if (BoolArgument(info, 2)) watch->events = EPOLLPRI;
+  watch->events = EventsOf(info, 2);
   watch->environment = Environment::Of(env);
   const int error = ThePoller().Add(watch);
   if (error < 0) return Napi::Number::New(env, error);
@@ -196,38 +214,51 @@ Napi::Value NewWatch(const Napi::CallbackInfo& info) {
   auto object = Napi::Object::New(env);
   const auto finalize = [](napi_env env, void* data, void*) {
     std::unique_ptr<std::shared_ptr<Watch>> held(static_cast<std::shared_ptr<Watch>*>(data));
-    if (std::exchange((*held)->armed, false)) (*held)->environment->Unhold(env);
+    (*held)->environment->Forget(held.get());
+    if (std::exchange((*held)->armed, false)) (*held)->Unhold(env);
     Stop(held->get());
   };
   if (napi_wrap(env, object, holder.get(), finalize, nullptr, nullptr) != napi_ok) {
     Stop(watch.get());
     throw Napi::Error::New(env);
   }
+  watch->environment->AtEnd(holder.get(), [watch] { Unwatch(watch.get()); });
   holder.release();
   if (napi_type_tag_object(env, object, &kWatchTag) != napi_ok) throw Napi::Error::New(env);
   return object;
 }
 
-// Calls back once when there is something to read; until then it keeps the event loop alive.
+// Calls back once when there is what it waits for; until then it keeps the event loop alive.
 Napi::Value ArmWatch(const Napi::CallbackInfo& info) {
   auto watch = UnwrapWatch(info[0]);
   if (watch->closed) return Napi::Number::New(info.Env(), -EBADF);
   if (watch->armed) return Napi::Number::New(info.Env(), 0);
   watch->armed = true;
-  watch->environment->Hold(info.Env());
+  watch->Hold(info.Env());
   const int error = ThePoller().Arm(*watch);
   if (error < 0) {
     watch->armed = false;
-    watch->environment->Unhold(info.Env());
+    watch->Unhold(info.Env());
   }
   return Napi::Number::New(info.Env(), error);
+}
+
+// watchHold(watch, held): whether it keeps the event loop alive while it is armed, as it does unless told otherwise
+Napi::Value HoldWatch(const Napi::CallbackInfo& info) {
+  auto watch = UnwrapWatch(info[0]);
+  const bool held = BoolArgument(info, 1);
+  if (held == watch->held) return info.Env().Undefined();
+  if (watch->armed) watch->Unhold(info.Env());
+  watch->held = held;
+  if (watch->armed) watch->Hold(info.Env());
+  return info.Env().Undefined();
 }
 
 Napi::Value CloseWatch(const Napi::CallbackInfo& info) {
   auto watch = UnwrapWatch(info[0]);
   if (watch->armed) {
     watch->armed = false;
-    watch->environment->Unhold(info.Env());
+    watch->Unhold(info.Env());
   }
   Stop(watch.get());
   return info.Env().Undefined();
@@ -238,6 +269,7 @@ Napi::Value CloseWatch(const Napi::CallbackInfo& info) {
 void InitPoll(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "watch", NewWatch);
   Export(env, exports, "watchArm", ArmWatch);
+  Export(env, exports, "watchHold", HoldWatch);
   Export(env, exports, "watchClose", CloseWatch);
 }
 

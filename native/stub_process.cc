@@ -32,7 +32,7 @@ struct StubStart {
   const char* const* envp;
 };
 
-NSNET_BARE int StartStub(void* argument) {
+NSNET_BARE int ExecuteStub(void* argument) {
   auto* start = static_cast<StubStart*>(argument);
   // No CLONE_FILES here: the table is the clone's own.
   for (int i = 0; i < start->kept_count; i++) nsnet_syscall(SYS_fcntl, start->kept[i], F_SETFD, 0, 0, 0, 0);
@@ -79,7 +79,8 @@ bool Fill(int fd) {
   return true;
 }
 
-// A descriptor from which the stub can be executed, or -errno.
+}  // namespace
+
 int OpenStub() {
   if (!force_temporary_file.load()) {
 #ifndef MFD_EXEC
@@ -110,6 +111,8 @@ int OpenStub() {
   return -error;
 }
 
+namespace {
+
 size_t SizeOf(const nsnet_program& program) { return size_t{program.data_at} + program.data_size; }
 
 // Reads the answer's descriptors, then the program as it stands afterwards.
@@ -133,12 +136,8 @@ int ReadAnswer(int fd, nsnet_program* program) {
     count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     memcpy(fds, CMSG_DATA(header), count * sizeof(int));
   }
-  const nsnet_program sent = *program;
-  const bool whole = !(message.msg_flags & MSG_CTRUNC) && ReadAll(fd, program, SizeOf(sent));
-  // As they were: the stub changes neither.
-  program->count = sent.count;
-  program->data_at = sent.data_at;
-  program->data_size = sent.data_size;
+  const bool read = !(message.msg_flags & MSG_CTRUNC) && ReadProgram(fd, program);
+  const bool whole = read && program->failed >= -1 && program->failed < program->count;
   size_t next = 0;
   if (whole) {
     for (int i = 0; i < program->count; i++) {
@@ -153,6 +152,26 @@ int ReadAnswer(int fd, nsnet_program* program) {
 
 }  // namespace
 
+bool WriteProgram(int socket, const nsnet_program* program) { return WriteAll(socket, program, SizeOf(*program)); }
+
+bool ReadProgram(int socket, nsnet_program* program) {
+  const nsnet_program sent = *program;
+  const bool whole = ReadAll(socket, program, SizeOf(sent));
+  // As they were: the stub changes none of these.
+  program->count = sent.count;
+  program->data_at = sent.data_at;
+  program->data_size = sent.data_size;
+  return whole;
+}
+
+pid_t StartStub(int stub, int socket, std::vector<int>& kept, int flags, int* pidfd) {
+  const std::string number = std::to_string(socket);
+  const char* argv[] = {"nsnet-stub", number.c_str(), nullptr};
+  const char* envp[] = {nullptr};
+  StubStart start = {stub, socket, kept.data(), static_cast<int>(kept.size()), argv, envp};
+  return StartClone(ExecuteStub, &start, flags | CLONE_VFORK | (Excursion::MemoryIsShared() ? CLONE_VM : 0), pidfd);
+}
+
 void ForceTemporaryFile(bool force) { force_temporary_file = force; }
 
 namespace {
@@ -164,14 +183,10 @@ int RunOnce(nsnet_program* steps, std::vector<int>& kept) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return -errno;
   UniqueFd ours(pair[0]), theirs(pair[1]);
-  const std::string number = std::to_string(theirs.Get());
-  const char* argv[] = {"nsnet-stub", number.c_str(), nullptr};
-  const char* envp[] = {nullptr};
-  StubStart start = {stub.Get(), theirs.Get(), kept.data(), static_cast<int>(kept.size()), argv, envp};
-  const pid_t pid = StartClone(StartStub, &start, CLONE_VFORK | (Excursion::MemoryIsShared() ? CLONE_VM : 0));
+  const pid_t pid = StartStub(stub.Get(), theirs.Get(), kept, 0);
   if (pid < 0) return pid;
   theirs.Reset(-1);
-  const int error = WriteAll(ours.Get(), steps, SizeOf(*steps)) ? ReadAnswer(ours.Get(), steps) : -ECANCELED;
+  const int error = WriteProgram(ours.Get(), steps) ? ReadAnswer(ours.Get(), steps) : -ECANCELED;
   ours.Reset(-1);
   const int status = WaitForClone(pid);
   // An exec that failed tells its error number by the exit status; 255 is the stub's own.

@@ -32,7 +32,6 @@ class TreeJob {
 
  protected:
   bool Stopped();
-  const std::atomic<bool>& stop_flag() const { return stopped_; }
   // The first failure counts.
   void Fail(const Fault& fault, const std::string& path);
   // Once: with `value`, or with the failure.

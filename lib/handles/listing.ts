@@ -35,6 +35,14 @@ export class Listing<T> implements PromiseLike<T[]>, AsyncIterable<T> {
     return this.#all.then(fulfilled, rejected);
   }
 
+  catch<B = never>(rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T[] | B> {
+    return this.then(undefined, rejected);
+  }
+
+  finally(settled?: (() => void) | null): Promise<T[]> {
+    return this.then().finally(settled);
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     for (const element of await this.#start()) {
       if (this.#signal?.aborted) throw abortError(this.#signal);

@@ -1,66 +1,44 @@
-import { readdir, stat } from 'node:fs/promises';
-import { abortError } from '../syscalls/errors.js';
 import type { NamespaceType } from '../syscalls/excursion.js';
-import { Fd } from '../syscalls/fd.js';
-import { native } from '../syscalls/native.js';
-import { pinnedNames } from './names.js';
+import { census } from './census.js';
+import { labels, pathOf } from './names.js';
 import type { NamespaceInfo } from './namespace.js';
 
-/** Namespaces that a process is in, as far as /proc shows, and the network namespaces that have a name. */
+/** All that this process may see. */
 export async function listNamespaces(
   types: readonly NamespaceType[],
   signal?: AbortSignal,
 ): Promise<NamespaceInfo[]> {
-  const found = new Map<string, NamespaceInfo>();
-  const note = (type: NamespaceType, id: number) => {
-    const key = `${type}:${id}`;
-    let info = found.get(key);
-    if (!info) {
-      info = { type, id, pids: [] };
-      found.set(key, info);
-    }
-    return info;
-  };
-  const pids = (await readdir('/proc')).filter((name) => /^[0-9]+$/.test(name)).map(Number);
-  for (const pid of pids.sort((a, b) => a - b)) {
-    if (signal?.aborted) throw abortError(signal);
-    await Promise.all(
-      types.map(async (type) => {
-        // A process may be gone by now, or not ours to look into.
-        const status = await stat(`/proc/${pid}/ns/${type}`).catch(() => undefined);
-        if (status) note(type, status.ino).pids.push(pid);
-      }),
-    );
+  const { namespaces, names } = await census(types, true, signal);
+  if (!types.includes('net')) return namespaces;
+  const known = new Map<number, NamespaceInfo>();
+  for (const info of namespaces) if (info.type === 'net') known.set(info.id, info);
+  for (const { name, id } of names) {
+    const info = known.get(id);
+    if (info && info.name === undefined) Object.assign(info, { name, path: pathOf(name) });
   }
-  if (types.includes('net')) {
-    for (const { id, name, path } of await pinnedNames()) Object.assign(note('net', id), { name, path });
+  for (const { name, id } of await labels()) {
+    const info = known.get(id);
+    if (info && info.name === undefined) label(info, name);
   }
-  for (const info of found.values()) await relate(info);
-  return [...found.values()].sort((a, b) => types.indexOf(a.type) - types.indexOf(b.type) || a.id - b.id);
+  return namespaces;
 }
 
-async function relate(info: NamespaceInfo): Promise<void> {
-  const path = info.path ?? `/proc/${info.pids[0]}/ns/${info.type}`;
-  const opened = await native().open([], false, path, 0o4000, 0);
-  if ('errno' in opened) return;
-  const fd = new Fd(opened);
-  const known = native().nsInfo(fd.native);
-  if (typeof known !== 'number' && known[1] === info.id) {
-    if (known[3] >= 0) info.uid = known[3];
-    const owner = await idOf(native().nsUser(fd.native));
-    if (owner !== undefined) info.owner = owner;
-    if (info.type === 'pid' || info.type === 'user') {
-      const parent = await idOf(native().nsParent(fd.native));
-      if (parent !== undefined) info.parent = parent;
-    }
-  }
-  await fd.close();
+/** The network namespaces that have a name, once for each name: pinned ones first. */
+export async function listNamed(signal?: AbortSignal): Promise<NamespaceInfo[]> {
+  const labelled = await labels();
+  // A namespace of this process's own may have nothing but a descriptor of this process.
+  const { namespaces, names } = await census(['net'], labelled.length > 0, signal);
+  const known = new Map(namespaces.map((info) => [info.id, info]));
+  const infoOf = (id: number): NamespaceInfo => ({ ...(known.get(id) ?? { type: 'net', id, pids: [] }) });
+  return [
+    ...names.map(({ name, id }) => Object.assign(infoOf(id), { name, path: pathOf(name) })),
+    ...labelled.map(({ name, id }) => label(infoOf(id), name)),
+  ];
 }
 
-async function idOf(related: ReturnType<ReturnType<typeof native>['nsUser']>): Promise<number | undefined> {
-  if (typeof related === 'number') return undefined;
-  const fd = new Fd(related);
-  const info = native().nsInfo(related);
-  await fd.close();
-  return typeof info === 'number' ? undefined : info[1];
+/** A label leads to it, as long as this process lives; where else it is mounted is told all the same. */
+function label(info: NamespaceInfo, name: string): NamespaceInfo {
+  if (info.path?.startsWith('/proc/')) delete info.path;
+  info.name = name;
+  return info;
 }

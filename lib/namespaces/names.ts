@@ -1,4 +1,4 @@
-import { lstat, mkdir, open, readdir, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { abortError, type NsnetError, systemError } from '../syscalls/errors.js';
 import { checked, HERE, isFailure } from '../syscalls/excursion.js';
@@ -173,27 +173,15 @@ async function idAt(path: string): Promise<number | undefined> {
   return typeof info === 'number' || info[0] !== 0x40000000 ? undefined : info[1];
 }
 
-/** A name of a network namespace: pinned (with a path), or a label in this process. */
-export interface NetnsName {
-  name: string;
-  id: number;
-  path?: string;
-}
-
-/** Every name that means a network namespace now. */
-export async function pinnedNames(): Promise<NetnsName[]> {
-  const names: NetnsName[] = [];
-  const entries = await readdir(NETNS_DIRECTORY).catch(() => []);
-  for (const name of entries.sort()) {
-    const id = await idAt(pathOf(name));
-    if (id !== undefined) names.push({ name, id, path: pathOf(name) });
-  }
+/** The labels of this process, each with the inode of what it means. */
+export async function labels(): Promise<{ name: string; id: number }[]> {
+  const all: { name: string; id: number }[] = [];
   for (const name of native().labelNames()) {
     const fd = native().labelled(name);
     if (typeof fd === 'number') continue;
     const info = native().nsInfo(fd);
     await new Fd(fd).close();
-    if (typeof info !== 'number') names.push({ name, id: info[1] });
+    if (typeof info !== 'number') all.push({ name, id: info[1] });
   }
-  return names;
+  return all;
 }

@@ -1,32 +1,47 @@
 import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
-import { capable } from '../syscalls/capabilities.js';
-import { closedError, NsnetError, systemError, withDetails } from '../syscalls/errors.js';
-import { CLONE, checkedFd, HERE, isFailure, type NamespaceType } from '../syscalls/excursion.js';
+import type { Change, WatchOptions } from '../handles/view.js';
+import { closedError, NsnetError, systemError } from '../syscalls/errors.js';
+import { CLONE, checkedFd, isFailure, type NamespaceType } from '../syscalls/excursion.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
 import {
+  checkBoolean,
   checkInteger,
+  checkKeys,
   checkObject,
-  checkString,
+  checkSignal,
   illegalConstructor,
-  invalidType,
   invalidValue,
 } from '../syscalls/validate.js';
 import { listNamespaces } from './list.js';
+import { openOfProcess, openPath, openSource } from './open.js';
+import { checkType, checkTypes, typeOfFlag } from './types.js';
+import { DEFAULT_INTERVAL, identity, watchNamespaces } from './watch.js';
 
 export type { NamespaceType };
 
 /** What is known of a namespace without holding it. */
 export interface NamespaceInfo {
   type: NamespaceType;
-  /** Inode number, as `lsns` and readlink(2) of /proc/<pid>/ns/* show it. */
+  /**
+   * Inode number, as `lsns` and readlink(2) of /proc/<pid>/ns/* show it. Unique among the namespaces that exist at one
+   * time: the next one that is made may be given the inode of one that is gone.
+   */
   id: number;
+  /** Never used again until the next boot. From Linux 6.18 on, of mount namespaces from 6.11 (ioctl_nsfs(2)). */
+  uniqueId?: number;
   /** Of a network namespace pinned under /run/netns, or labelled in this process. */
   name?: string;
-  /** Where it is pinned. */
+  /**
+   * Where it is mounted, as under /run/netns. Else, with no process in it, where something else keeps it:
+   * '/proc/<pid>/fd/<number>', '/proc/<pid>/task/<thread>/ns/<type>', '/proc/<pid>/ns/<type>_for_children', or a mount in
+   * another mount namespace, '/proc/<pid>/root/…'. None if only a relative keeps it, a namespace that it owns or is the
+   * parent of; nor if it is mounted where this process cannot get at it, as another mount hides it, or not without
+   * asking a file system that may not answer (NFS, FUSE): then its owner is not known either.
+   */
   path?: string;
-  /** Processes that are in it, as far as this process may see. */
+  /** Processes that are in it, as far as this process may see, in the numbers of its /proc; ascending. */
   pids: number[];
   /** Of a user namespace: the user who made it. */
   uid?: number;
@@ -39,14 +54,28 @@ export interface NamespaceInfo {
 /** A path of a namespace file, a descriptor (duplicated; how a Worker gets a namespace), or what list() gave. */
 export type NamespaceSource = { path: string } | { fd: number } | NamespaceInfo;
 
-export const NAMESPACE_TYPES = Object.keys(CLONE) as NamespaceType[];
+/** What Namespace.watch() takes. */
+export interface NamespaceWatchOptions extends WatchOptions {
+  /** All types by default. */
+  type?: NamespaceType;
+  /** Milliseconds from one look to the next, 1000 by default. */
+  interval?: number;
+}
 
-const byFlag = new Map(NAMESPACE_TYPES.map((type) => [CLONE[type] as number, type]));
+function checkedSignal(signal: unknown): AbortSignal | undefined {
+  checkSignal(signal);
+  return signal;
+}
 
-function checkType(type: unknown): asserts type is NamespaceType {
-  if (!NAMESPACE_TYPES.includes(type as NamespaceType)) {
-    throw invalidValue('type', `one of ${NAMESPACE_TYPES.join(', ')}`, type);
-  }
+/** With the interval that is meant. */
+export function checkWatch(options: NamespaceWatchOptions): NamespaceWatchOptions & { interval: number } {
+  checkObject('options', options);
+  checkKeys('options', options, ['type', 'interval', 'snapshot', 'signal']);
+  const { interval = DEFAULT_INTERVAL, snapshot, signal } = options;
+  checkInteger('interval', interval, 1, 0x7fffffff);
+  if (snapshot !== undefined) checkBoolean('snapshot', snapshot);
+  checkSignal(signal);
+  return { ...options, interval };
 }
 
 /** One namespace, held by a descriptor: it lives as long as this object holds it, or a process is in it. */
@@ -66,7 +95,7 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
       void handle.close();
       throw error;
     }
-    const found = byFlag.get(info[0]);
+    const found = typeOfFlag(info[0]);
     if (found === undefined || (type !== undefined && found !== type)) {
       void handle.close();
       throw new NsnetError(
@@ -122,11 +151,35 @@ export class Namespace<T extends NamespaceType = NamespaceType> extends Handle {
     return new Namespace(await openPath(`/proc/self/ns/${type}`), false, type);
   }
 
-  /** All that this process may see, by type and id, as lsns(8). */
+  /**
+   * All that this process may see, sorted by type and id, each once: what lsns(8) shows, and what has no process in it
+   * but is kept by a descriptor (of any process or thread), by a thread that is in another namespace than its process,
+   * by a mount (in this mount namespace, or one that a process is in), for the children of a process, or as the owner or
+   * parent of another. Of processes that this one may not look into (another user's, without CAP_SYS_PTRACE; those that
+   * /proc's `hidepid` hides) nothing is seen, as with lsns. Nor are namespaces that only a socket keeps, or a mount of
+   * proc, sysfs or mqueue, or a mount of theirs in a mount namespace that no process is in.
+   *
+   * It is read on another thread, process by process: what comes or goes meanwhile may or may not be in it. Nothing is
+   * held afterwards. Rejects with EMFILE where not one more descriptor can be opened, ENOENT where there is no /proc.
+   *
+   * Source: /proc/<pid>/ns (namespaces(7)), /proc/<pid>/fd, /proc/<pid>/mountinfo, ioctl_nsfs(2).
+   */
   static async list(filter: { type?: NamespaceType } & Call = {}): Promise<NamespaceInfo[]> {
     checkObject('filter', filter);
-    if (filter.type !== undefined) checkType(filter.type);
-    return listNamespaces(filter.type ? [filter.type] : NAMESPACE_TYPES, filter.signal);
+    checkKeys('filter', filter, ['type', 'signal']);
+    return listNamespaces(checkTypes(filter.type), checkedSignal(filter.signal));
+  }
+
+  /**
+   * What list() gives, and then what comes, goes and changes. The kernel tells nobody of namespaces, so they are listed
+   * again every `interval`, while somebody waits for the next change; a slow reader gets the net change of each.
+   * A process that comes or goes is a change of the namespaces that it is in. Before Linux 6.18, one that is gone and
+   * another that was given its inode between two looks are a change of the first.
+   */
+  static watch(options: NamespaceWatchOptions = {}): AsyncIterableIterator<Change<NamespaceInfo>> {
+    const { type, interval, ...rest } = checkWatch(options);
+    const types = checkTypes(type);
+    return watchNamespaces(() => listNamespaces(types, rest.signal), identity, interval, rest);
   }
 
   /** The user namespace that owns it: capabilities count there. EPERM if it is outside of this process's own. */
@@ -160,80 +213,4 @@ function hintFor(errno: number): string | undefined {
   return errno === -1
     ? 'Without CAP_SYS_ADMIN only a user namespace, and what Netns makes in it, can be made'
     : undefined;
-}
-
-export async function openPath(path: string, subject = path): Promise<Fd> {
-  // O_RDONLY|O_NONBLOCK: a name that is a FIFO must not wait for a writer.
-  const opened = await native().open(HERE.entries, HERE.ownMemory, path, 0o4000, 0);
-  return checkedFd(opened, 'open', { subject });
-}
-
-export async function openSource(source: NamespaceSource): Promise<Fd> {
-  checkObject('source', source);
-  if ('fd' in source) {
-    checkInteger('source.fd', source.fd, 0, 0x7fffffff);
-    return Fd.duplicate(source.fd);
-  }
-  if (!('id' in source)) {
-    checkString('source.path', source.path);
-    return openPath(source.path);
-  }
-  return openListed(source);
-}
-
-async function openListed(info: NamespaceInfo): Promise<Fd> {
-  const { id, type, path, pids, name } = info;
-  checkType(type);
-  checkInteger('source.id', id, 0, Number.MAX_SAFE_INTEGER);
-  const candidates = [...(path ? [path] : []), ...(pids ?? []).map((pid) => `/proc/${pid}/ns/${type}`)];
-  const label = name === undefined ? -2 : native().labelled(name);
-  if (typeof label !== 'number') {
-    const fd = new Fd(label);
-    if (inode(fd) === id) return fd;
-    await fd.close();
-  }
-  for (const candidate of candidates) {
-    const fd = await openPath(candidate).catch(() => undefined);
-    if (fd && inode(fd) === id) return fd;
-    await fd?.close();
-  }
-  throw systemError(-116, 'open', {
-    subject: `${type} namespace ${id}`,
-    hint: 'It is gone, or only held by descriptors',
-  });
-}
-
-function inode(fd: Fd): number | undefined {
-  const info = native().nsInfo(fd.native);
-  return typeof info === 'number' ? undefined : info[1];
-}
-
-/** The kernel lets a process look into those that it could trace. */
-function lookHint(): string {
-  return capable('SYS_PTRACE')
-    ? 'It is of a user namespace further out, or a security module keeps it from being looked into'
-    : "It is another user's, or has capabilities that this process lacks: looking into it takes CAP_SYS_PTRACE";
-}
-
-/** Opened between taking hold of the process and seeing that it still lives, so the pid cannot mean another. */
-export async function openOfProcess(
-  process: number | { readonly pid: number },
-  type: NamespaceType,
-): Promise<Fd> {
-  const pid = typeof process === 'object' && process !== null ? process.pid : process;
-  if (typeof pid !== 'number') throw invalidType('pid', 'a number or a Process', pid);
-  checkInteger('pid', pid, 1, 0x7fffffff);
-  const subject = `process ${pid}`;
-  const pidfd = checkedFd(native().pidfdOpen(pid), 'pidfd_open', { subject });
-  try {
-    const fd = await openPath(`/proc/${pid}/ns/${type}`, subject).catch((error: NsnetError) => {
-      if (native().pidfdExited(pidfd.native)) throw systemError(-3, 'open', { subject });
-      throw error.code === 'EACCES' ? withDetails(error, { hint: lookHint() }) : error;
-    });
-    if (!native().pidfdExited(pidfd.native)) return fd;
-    await fd.close();
-    throw systemError(-3, 'pidfd_open', { subject });
-  } finally {
-    await pidfd.close();
-  }
 }

@@ -2,9 +2,9 @@ import { Connection } from '../netlink/connection.js';
 import { NETLINK } from '../netlink/constants.js';
 import { openNetlink } from '../netlink/socket.js';
 import { closedError, type ErrorDetails, type NsnetError, withDetails } from '../syscalls/errors.js';
-import { checkedFd, type Inside } from '../syscalls/excursion.js';
+import type { Inside } from '../syscalls/excursion.js';
 import type { Fd } from '../syscalls/fd.js';
-import { native } from '../syscalls/native.js';
+import { openSocket, openSockets, type SocketKind } from '../syscalls/sockets.js';
 import { invalidType } from '../syscalls/validate.js';
 import { capable } from './credentials.js';
 import { Namespace } from './namespace.js';
@@ -30,6 +30,8 @@ export interface Internals {
   inside(): Inside;
   /** A socket that is in this namespace, and stays there. */
   socket(domain: number, type: number, protocol: number): Promise<Fd>;
+  /** Several in one go; fewer where there is no room for so many. */
+  sockets(kind: SocketKind, count: number): Promise<Fd[]>;
   /** Has `end` called when the namespace object is closed; the function returned takes that back. */
   keep(end: () => Promise<void> | void): () => void;
   /** Work that needs the namespace's descriptor: close() waits for it. */
@@ -82,15 +84,8 @@ export abstract class NetworkNamespace extends Namespace<'net'> {
       subject,
       route,
       inside,
-      socket: async (domain, type, protocol) => {
-        const { entries, ownMemory } = inside();
-        const made = await native().socket(entries, ownMemory, domain, type, protocol);
-        try {
-          return checkedFd(made, 'socket', { subject });
-        } catch (error) {
-          return refuse(error as NsnetError);
-        }
-      },
+      sockets: async (kind, count) => openSockets(inside(), kind, count, { subject }).catch(refuse),
+      socket: async (...kind) => openSocket(inside(), kind, { subject }).catch(refuse),
       keep: (end) => {
         if (this.closed) throw closedError(subject);
         this.#ends.add(end);

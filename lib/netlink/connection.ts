@@ -4,11 +4,13 @@ import type { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
 import { BATCH_REQUESTS, Batch, type Pending } from './batch.js';
 import { Bytes } from './bytes.js';
+import { ECANCELED } from './constants.js';
 import { type DumpJob, readTable } from './dump.js';
 import { type Barrier, type Item, reject } from './item.js';
 import { Queue } from './queue.js';
 import type { Answer, Request } from './request.js';
 import { Signals } from './signals.js';
+import { encodeTransaction, type Outcome, outcomeOf, type TransactionJob } from './transaction.js';
 
 /** Batches handed over at a time… */
 const DEPTH = 4;
@@ -95,6 +97,24 @@ export class Connection {
   }
 
   /**
+   * Requests that the kernel carries out all or none, in a send of their own. Rejects with what was refused first. A
+   * signal counts until it is their turn.
+   */
+  transaction(requests: readonly Request[], signal?: AbortSignal): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const job = {
+        requests,
+        resolve,
+        reject,
+        settled: false,
+        handedOver: false,
+        transaction: true,
+      } as const;
+      this.#enqueue({ signal } as Request, job as TransactionJob);
+    });
+  }
+
+  /**
    * Resolves when what was issued before has settled, for what goes another way. What is issued later waits for that,
    * and for `until`.
    */
@@ -164,6 +184,9 @@ export class Connection {
       } else if ('dump' in item) {
         this.#queue.shift();
         if (!item.settled) this.#dump(this.#fd, item);
+      } else if ('transaction' in item) {
+        this.#queue.shift();
+        if (!item.settled) this.#transact(this.#fd, item);
       } else if (!this.#sendBatch(this.#fd)) {
         return;
       }
@@ -225,8 +248,8 @@ export class Connection {
     const ask = (request: Request) => Promise.resolve().then(() => this.#ask(fd, request));
     while (this.#queue.length > 0 && !batch.full && !prepared) {
       const item = this.#queue.first;
-      if ('dump' in item || 'barrier' in item) break;
-      const pending = item as Pending;
+      if (!('quiet' in item)) break;
+      const pending = item;
       try {
         if (!pending.settled) {
           prepared = pending.request.prepare?.(ask);
@@ -322,6 +345,25 @@ export class Connection {
     const batch = new Batch(Bytes.alloc(256), this.#sequence);
     batch.add(pending);
     this.#send(fd, batch);
+  }
+
+  async #transact(fd: Fd, job: TransactionJob): Promise<void> {
+    this.#underWay++;
+    const place = this.#handedOver++;
+    try {
+      const sequence = this.#take(job.requests.length);
+      const batch = encodeTransaction(job.requests, sequence);
+      job.handedOver = true;
+      const result = await native().transactWhole(fd.native, batch, this.#takeResume());
+      job.handedOver = result[0] !== ECANCELED;
+      if (!job.handedOver) this.#undone = [...(this.#undone ?? []), { place, items: [job] }];
+      else job.resolve(outcomeOf(job.requests, sequence, ...result));
+    } catch (error) {
+      reject(job, error);
+    } finally {
+      this.#underWay--;
+      this.#goOn(fd);
+    }
   }
 
   async #dump(fd: Fd, job: DumpJob): Promise<void> {

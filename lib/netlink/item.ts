@@ -1,5 +1,6 @@
 import type { Pending } from './batch.js';
 import type { DumpJob } from './dump.js';
+import type { TransactionJob } from './transaction.js';
 
 /** A place in the queue that is kept: see Connection.barrier(). */
 export interface Barrier {
@@ -11,7 +12,7 @@ export interface Barrier {
 }
 
 /** What waits in the queue of a connection. */
-export type Item = Pending | DumpJob | Barrier;
+export type Item = Pending | DumpJob | TransactionJob | Barrier;
 
 /** Whoever is first settles it. */
 export function reject(item: Item, error: unknown): void {

@@ -4,10 +4,10 @@ import { type AnyCodec, type Codec, codec, MAX_PAYLOAD } from './codec.js';
 import { NLA_HDRLEN } from './constants.js';
 
 /**
- * The kernel's nested array: attributes one after the other that are numbered instead of named, here from `first`.
- * Their numbers are not read.
+ * The kernel's nested array: attributes one after the other that are numbered instead of named, here from `first` by
+ * `step`. Their numbers are not read.
  */
-export function list<T, I>(element: Codec<T, I>, first = 0): Codec<T[], readonly I[]> {
+export function list<T, I>(element: Codec<T, I>, first = 0, step = 1): Codec<T[], readonly I[]> {
   return codec<T[], readonly I[]>({
     min: 0,
     max: MAX_PAYLOAD,
@@ -20,7 +20,7 @@ export function list<T, I>(element: Codec<T, I>, first = 0): Codec<T[], readonly
       if (!Array.isArray(value)) throw invalidType(name, 'an array', value);
       let at = offset;
       for (let i = 0; i < value.length; i++) {
-        at = writeAttribute(bytes, at, first + i, element, value[i], name, outer);
+        at = writeAttribute(bytes, at, first + i * step, element, value[i], name, outer);
       }
       return at;
     },

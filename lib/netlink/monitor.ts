@@ -56,6 +56,12 @@ export class Monitor {
     this.#watch = watch;
   }
 
+  /** Waiting for news does not keep the event loop alive any more. */
+  unref(): this {
+    native().watchHold(this.#watch, false);
+    return this;
+  }
+
   /** What there is now, without waiting. */
   read(): News {
     const news: News = { messages: [], lost: false };

@@ -52,6 +52,16 @@ export const s32: Codec<number> = fixed(
   (bytes, offset) => bytes.view.getInt32(offset, littleEndian),
 );
 
+export const sbe32: Codec<number> = fixed(
+  4,
+  (bytes, offset, value, name) => {
+    checkInteger(name, value, -0x80000000, 0x7fffffff);
+    bytes.view.setInt32(offset, value);
+    return offset + 4;
+  },
+  (bytes, offset) => bytes.view.getInt32(offset),
+);
+
 function bigIn(name: string, value: number | bigint, min: bigint, max: bigint): bigint {
   if (typeof value === 'number') {
     const least = min < 0n ? Number.MIN_SAFE_INTEGER : 0;
@@ -74,6 +84,19 @@ export const u64: Codec<number | bigint> = fixed(
     const high = bytes.view.getUint32(littleEndian ? offset + 4 : offset, littleEndian);
     if (high >= 0x200000) return bytes.view.getBigUint64(offset, littleEndian);
     return high * 0x100000000 + bytes.view.getUint32(littleEndian ? offset : offset + 4, littleEndian);
+  },
+);
+
+/** The same in network order. */
+export const be64: Codec<number | bigint> = fixed(
+  8,
+  (bytes, offset, value, name) => {
+    bytes.view.setBigUint64(offset, bigIn(name, value, 0n, 0xffffffffffffffffn));
+    return offset + 8;
+  },
+  (bytes, offset) => {
+    const big = bytes.view.getBigUint64(offset);
+    return big <= 0x1fffffffffffffn ? Number(big) : big;
   },
 );
 

@@ -31,7 +31,9 @@ export class Signals {
     const items = new Set<Item>();
     this.#waiting.set(signal, items);
     const onAbort = () => {
-      for (const each of items) reject(each, abortError(signal));
+      for (const each of items) {
+        if (!('handedOver' in each && each.handedOver)) reject(each, abortError(signal));
+      }
     };
     this.#forget.set(items, () => signal.removeEventListener('abort', onAbort));
     signal.addEventListener('abort', onAbort, { once: true });

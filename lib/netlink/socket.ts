@@ -1,7 +1,8 @@
 import { systemError } from '../syscalls/errors.js';
-import { checkedFd, type Inside } from '../syscalls/excursion.js';
+import type { Inside } from '../syscalls/excursion.js';
 import type { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
+import { openSocket } from '../syscalls/sockets.js';
 import { AF, NETLINK_OPTION } from './constants.js';
 
 const SOCK_RAW = 3;
@@ -27,6 +28,5 @@ export function configureNetlink(fd: Fd): Fd {
 
 /** A netlink socket made inside the given namespaces, where it stays. */
 export async function openNetlink(inside: Inside, protocol: number, subject: string): Promise<Fd> {
-  const made = await native().socket(inside.entries, inside.ownMemory, ...netlinkSocket(protocol));
-  return configureNetlink(checkedFd(made, 'socket', { subject }));
+  return configureNetlink(await openSocket(inside, netlinkSocket(protocol), { subject }));
 }

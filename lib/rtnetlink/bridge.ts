@@ -73,8 +73,8 @@ export const bridge = attributes({
   fdbMaxLearned: [49, u32],
 });
 
-/** IFLA_BRPORT_*: what a port of a bridge is set to. */
-export const bridgePort = attributes({
+/** IFLA_BRPORT_*, of which a port's settings… */
+export const bridgePortSettings = {
   /** BR_STATE: 0 disabled, 1 listening, 2 learning, 3 forwarding, 4 blocking. */
   state: [1, u8],
   priority: [2, u16],
@@ -86,6 +86,18 @@ export const bridgePort = attributes({
   fastLeave: [7, u8],
   learning: [8, u8],
   unicastFlood: [9, u8],
+  mcastFlood: [27, u8],
+  mcastToUcast: [28, u8],
+  vlanTunnel: [29, u8],
+  bcastFlood: [30, u8],
+  neighSuppress: [32, u8],
+  isolated: [33, u8],
+  locked: [39, u8],
+} as const;
+
+/** …and all that a port of a bridge has. */
+export const bridgePort = attributes({
+  ...bridgePortSettings,
   proxyarp: [10, u8],
   learningSync: [11, u8],
   proxyarpWifi: [12, u8],
@@ -103,19 +115,12 @@ export const bridgePort = attributes({
   flush: [24, flag],
   multicastRouter: [25, u8],
   pad: [26, padding],
-  mcastFlood: [27, u8],
-  mcastToUcast: [28, u8],
-  vlanTunnel: [29, u8],
-  bcastFlood: [30, u8],
   groupFwdMask: [31, u16],
-  neighSuppress: [32, u8],
-  isolated: [33, u8],
   backupPort: [34, u32],
   mrpRingOpen: [35, u8],
   mrpInOpen: [36, u8],
   mcastEhtHostsLimit: [37, u32],
   mcastEhtHostsCnt: [38, u32],
-  locked: [39, u8],
   mab: [40, u8],
   mcastNGroups: [41, u32],
   mcastMaxGroups: [42, u32],

@@ -295,3 +295,33 @@ export const RTNH_F = {
   UNRESOLVED: 32,
   TRAP: 64,
 } as const;
+
+/** ndm_state: what is known of a neighbour. */
+export const NUD = {
+  NONE: 0,
+  INCOMPLETE: 0x1,
+  REACHABLE: 0x2,
+  STALE: 0x4,
+  DELAY: 0x8,
+  PROBE: 0x10,
+  FAILED: 0x20,
+  NOARP: 0x40,
+  PERMANENT: 0x80,
+} as const;
+
+/** ndm_flags. */
+export const NTF = {
+  USE: 0x1,
+  /** The device's own table… */
+  SELF: 0x2,
+  /** …or that of the bridge that it is a port of. */
+  MASTER: 0x4,
+  PROXY: 0x8,
+  EXT_LEARNED: 0x10,
+  OFFLOADED: 0x20,
+  STICKY: 0x40,
+  ROUTER: 0x80,
+} as const;
+
+/** NDA_FLAGS_EXT. */
+export const NTF_EXT = { MANAGED: 0x1, LOCKED: 0x2 } as const;

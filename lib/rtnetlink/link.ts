@@ -6,7 +6,7 @@ import { message } from '../netlink/message.js';
 import { raw, s32, string, u8, u16, u32, uint } from '../netlink/primitives.js';
 import { struct } from '../netlink/struct.js';
 import { multi, nested, padding, select, selectByHeader } from '../netlink/table.js';
-import { bridge, bridgePort } from './bridge.js';
+import { bridge, bridgePort, bridgePortSettings } from './bridge.js';
 import { linkMap, linkStats, linkStats64 } from './link-stats.js';
 import { vlan } from './vlan.js';
 import { vxlan } from './vxlan.js';
@@ -160,8 +160,34 @@ export const linkInfo = attributes({
 
 export const linkAttributes = attributes({ ...common, linkinfo: [18, linkInfo] });
 
-const { address, ifname, mtu, link: lower, master, operstate, ifalias, linkNetnsid, propList } = common;
+const {
+  address,
+  ifname,
+  mtu,
+  link: lower,
+  master,
+  operstate,
+  ifalias,
+  group,
+  linkNetnsid,
+  propList,
+} = common;
 const skipped = { others: 'skipped' } as const;
+
+/** What of a port is told with its link. */
+const bridgePortBrief = attributes(bridgePortSettings, skipped);
+
+export type BridgePortBrief = Read<typeof bridgePortBrief>;
+
+const linkInfoBrief = attributes(
+  {
+    kind: [1, string],
+    data: [2, select('kind', linkKinds)],
+    slaveKind: [4, string],
+    slaveData: [5, select('slaveKind', { bridge: bridgePortBrief })],
+  },
+  skipped,
+);
 
 /** A link's identity and state, which is most of what anybody asks: a tenth of what the kernel tells. */
 export const linkBrief = message(
@@ -169,8 +195,9 @@ export const linkBrief = message(
   ifinfomsg,
   attributes(
     {
-      ...{ address, ifname, mtu, link: lower, master, operstate, ifalias, linkNetnsid, propList },
-      linkinfo: [18, attributes({ kind: [1, string], data: [2, select('kind', linkKinds)] }, skipped)],
+      ...{ address, ifname, mtu, link: lower, master, operstate, ifalias, group, linkNetnsid, propList },
+      protinfo: [12, selectByHeader('family', { [AF.BRIDGE]: bridgePortBrief })],
+      linkinfo: [18, linkInfoBrief],
     },
     skipped,
   ),

@@ -3,6 +3,7 @@ import { CLONE, checked, checkedFd, type NamespaceType } from './excursion.js';
 import { Fd } from './fd.js';
 import { type Options, within } from './inside.js';
 import { native } from './native.js';
+import { openSocket } from './sockets.js';
 import { checkInteger, checkString, invalidType, invalidValue } from './validate.js';
 
 const INT32 = [-0x80000000, 0x7fffffff] as const;
@@ -42,9 +43,10 @@ export async function socket(
   checkInteger('domain', domain, 0, INT32[1]);
   checkInteger('type', type, 0, INT32[1]);
   checkInteger('protocol', protocol, 0, INT32[1]);
-  return within(options, async ({ entries, ownMemory }) =>
-    checkedFd(await native().socket(entries, ownMemory, domain, type, protocol), 'socket').release(),
-  );
+  return within(options, async (inside) => {
+    const made = await openSocket(inside, [domain, type, protocol]);
+    return made.release();
+  });
 }
 
 /** open(2), the path being looked up inside. O_CLOEXEC is added. */
@@ -108,6 +110,15 @@ export async function umount(
 export function pidfdOpen(pid: number): number {
   checkInteger('pid', pid, 1, INT32[1]);
   return checkedFd(native().pidfdOpen(pid), 'pidfd_open', { subject: `process ${pid}` }).release();
+}
+
+/**
+ * close(2), off the event loop, of what these calls gave; EBADF where there is no such descriptor. As `fs.close` in
+ * Node.js and Bun; Deno's fs knows no descriptors but those it opened itself.
+ */
+export async function close(fd: number): Promise<void> {
+  checkInteger('fd', fd, 0, INT32[1]);
+  await checkedFd(native().fdOwn(fd), 'close', { subject: `descriptor ${fd}` }).close();
 }
 
 /** What ioctl_nsfs(2) tells of a namespace. */

@@ -12,10 +12,26 @@ export interface ErrorDetails {
   attribute?: string;
   /** What to do about it, where the cause is known. */
   hint?: string;
+  /** The name that could not be resolved, as Node's errors of dns have it. */
+  hostname?: string;
+  /** Negative; of codes that are not Linux's, as those of getaddrinfo(3). */
+  errno?: number;
   /** What a failed operation of many steps could not undo. */
   notUndone?: Error[];
   cause?: unknown;
 }
+
+/** What an error carries as properties of its own. */
+const DETAILS = [
+  'errno',
+  'syscall',
+  'subject',
+  'kernel',
+  'attribute',
+  'hint',
+  'hostname',
+  'notUndone',
+] as const;
 
 /**
  * Thrown when the kernel refuses, shaped like Node's own system errors: `code` is the symbolic name, `errno` is
@@ -31,6 +47,7 @@ export class NsnetError extends Error {
   declare readonly kernel?: string;
   declare readonly attribute?: string;
   declare readonly hint?: string;
+  declare readonly hostname?: string;
   declare readonly notUndone?: Error[];
 
   constructor(code: string, text: string, details: ErrorDetails = {}) {
@@ -40,15 +57,15 @@ export class NsnetError extends Error {
     this.code = code;
     const errno = errnoOf(code);
     if (errno !== undefined) this.errno = -errno;
-    for (const key of ['syscall', 'subject', 'kernel', 'attribute', 'hint', 'notUndone'] as const) {
+    for (const key of DETAILS) {
       if (details[key] !== undefined) Object.assign(this, { [key]: details[key] });
     }
   }
 
   /** A new error with more said about it; details that this has already are kept. */
   with(details: ErrorDetails): NsnetError {
-    const { syscall, subject, kernel, attribute, hint, notUndone, cause } = this;
-    const own = { syscall, subject, kernel, attribute, hint, notUndone, cause };
+    const { syscall, subject, kernel, attribute, hint, hostname, errno, notUndone, cause } = this;
+    const own = { syscall, subject, kernel, attribute, hint, hostname, errno, notUndone, cause };
     const known = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
     const error = new NsnetError(this.code, this.#text, { ...details, ...known });
     if (this.stack) error.stack = this.stack.replace(this.message, () => error.message);

@@ -1,5 +1,7 @@
+import { type BigIntStats, fstatSync, statSync } from 'node:fs';
 import { systemError } from './errors.js';
 import { type NativeFd, native } from './native.js';
+import { isDeno } from './runtime.js';
 import { checkInteger } from './validate.js';
 
 /**
@@ -30,9 +32,22 @@ export class Fd {
     return this.number < 0;
   }
 
+  /** What it is open on: fstat(2). */
+  stat(): BigIntStats {
+    const options = { bigint: true } as const;
+    // Deno's fs knows no descriptors but those that it opened itself.
+    if (isDeno) return statSync(`/proc/self/fd/${this.number}`, options);
+    return fstatSync(this.number, options);
+  }
+
   /** Again is no error. */
   async close(): Promise<void> {
     await native().fdClose(this.native);
+  }
+
+  /** @internal The same at once, on this thread: of what nothing waits for, as pipes and devices. */
+  closeNow(): void {
+    native().fdCloseNow(this.native);
   }
 
   /** Gives the number away: from now on closing it is the caller's business. */

@@ -1,9 +1,10 @@
 /**
  * The system calls themselves, for those who want them. No call moves a thread of Node's: each says which namespaces
  * it runs inside, does so in an excursion off the event loop, and hands back plain O_CLOEXEC descriptors, which are
- * the caller's to close (`fs.close`). These may change in a minor release.
+ * the caller's to close. These may change in a minor release.
  */
 export {
+  close,
   type MountArguments,
   mount,
   type NamespaceFacts,

@@ -5,7 +5,12 @@ import bindings from 'bindings';
 import { libc } from './libc.js';
 import { type Attempt, loadError, platformError } from './load-error.js';
 
-const packageRoot = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+/** The directory of this package, wherever in it this code was put. */
+function packageRoot(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(directory, 'package.json')) && directory !== '/') directory = dirname(directory);
+  return directory;
+}
 
 /** Where the add-on may be, best first: in a checkout what was built there wins over a prebuilt binary. */
 function places(root: string): string[] {
@@ -22,7 +27,7 @@ function places(root: string): string[] {
  * Loads the add-on. One place at a time and by its full path: bindings' own list looks into directories that are none
  * of ours, and ends at the first file that cannot be loaded.
  */
-export function load(root = packageRoot): unknown {
+export function load(root = packageRoot()): unknown {
   if (process.platform !== 'linux') throw platformError();
   const attempts: Attempt[] = [];
   for (const path of places(root)) {

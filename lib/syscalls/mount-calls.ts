@@ -60,7 +60,7 @@ async function make(
       const elsewhere = numbered !== undefined && inside.entries.length > 0;
       if (elsewhere) steps.add('dup3', [hold('userns', numbered.fd), numbered.number, 0]);
       const step = steps.add(call, given(hold, inside), { keep: opens });
-      const outcome = await steps.run(elsewhere ? { ...inside, ownMemory: true } : inside, move);
+      const outcome = await steps.run(elsewhere ? { ...inside, ownMemory: true } : inside, { move });
       const error = outcome.error({ subject });
       if (error) throw error;
       return opens ? outcome.fd(step).release() : 0;

@@ -1,3 +1,5 @@
+import { type Elsewhere, meant } from './unknown-key.js';
+
 /**
  * Checks of arguments. They throw what Node's own APIs throw, a TypeError or RangeError with Node's codes, before
  * anything is sent to the kernel.
@@ -30,6 +32,11 @@ export function invalidValue(name: string, expected: string, value: unknown): Ty
     new TypeError(`Expected ${expected} for ${name} but received ${shown(value)}`),
     'ERR_INVALID_ARG_VALUE',
   );
+}
+
+/** An option that does nothing, or not what was meant, without another one: ERR_INVALID_ARG_VALUE. */
+export function needs(name: string, what: string): TypeError {
+  return argumentError(new TypeError(`${name} needs ${what}`), 'ERR_INVALID_ARG_VALUE');
 }
 
 /** A number outside its range: ERR_OUT_OF_RANGE. */
@@ -82,8 +89,16 @@ export function checkSignal(value: unknown): asserts value is AbortSignal | unde
 }
 
 /** Refuses options that are not known, so that a misspelt one is never silently ignored. */
-export function checkKeys(name: string, value: object, known: readonly string[]): void {
+export function checkKeys(
+  name: string,
+  value: object,
+  known: readonly string[],
+  elsewhere: Elsewhere = {},
+): void {
   for (const key of Object.keys(value)) {
-    if (!known.includes(key)) throw invalidValue(name, `no options but ${known.join(', ')}`, key);
+    if (known.includes(key)) continue;
+    const near = meant(key, known, elsewhere);
+    const text = `Unknown key ${shown(key)} in ${name}${near === undefined ? '.' : `: ${near}`} Known: ${known.join(', ')}`;
+    throw argumentError(new TypeError(text), 'ERR_INVALID_ARG_VALUE');
   }
 }

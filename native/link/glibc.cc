@@ -35,9 +35,13 @@ int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, cl
   return pthread_cond_timedwait(condition, mutex, &until);
 }
 
-// An inline function over __fxstat until glibc 2.33.
+// Inline functions over __fxstat and __fxstatat until glibc 2.33.
 int nsnet_fstat(int fd, void* status) __asm__("fstat64");
 int nsnet_fstat(int fd, void* status) { return static_cast<int>(syscall(SYS_fstat, fd, status)); }
+int nsnet_fstatat(int directory, const char* path, void* status, int flags) __asm__("fstatat64");
+int nsnet_fstatat(int directory, const char* path, void* status, int flags) {
+  return static_cast<int>(syscall(SYS_newfstatat, directory, path, status, flags));
+}
 
 }  // extern "C"
 

@@ -1,5 +1,22 @@
 import { inspect } from 'node:util';
-import { Bridge, Handle, Link, Namespace, Netns, OtherLink, Veth } from 'nsnet';
+import {
+  BindMount,
+  Bridge,
+  Handle,
+  ImageMount,
+  KernelMount,
+  Link,
+  Mount,
+  Namespace,
+  Netns,
+  OtherLink,
+  OverlayMount,
+  Process,
+  RootTree,
+  Tmpfs,
+  Veth,
+  Volume,
+} from 'nsnet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 /** A handle whose closing is watched. */
@@ -62,6 +79,15 @@ describe('new where there is create(): an error that says so', () => {
     [Bridge, 'await Bridge.create({ netns, … })'],
     [OtherLink, 'await netns.links.get(name)'],
     [Link, 'await netns.links.get(name)'],
+    [Mount, 'await Mount.open(target)'],
+    [Tmpfs, 'await Tmpfs.create()'],
+    [BindMount, 'await BindMount.create()'],
+    [OverlayMount, 'await OverlayMount.create()'],
+    [ImageMount, 'await ImageMount.create()'],
+    [KernelMount, 'await KernelMount.create()'],
+    [RootTree as never, 'await RootTree.create({ base })'],
+    [Volume as never, 'await Volume.create(name)'],
+    [Process, 'await spawn(file, args, options)'],
   ])('%o', (type, instead) => {
     for (const args of [[], ['lab'], [{ name: 'lab' }], [null]]) {
       const make = () => Reflect.construct(type, args);

@@ -33,6 +33,17 @@ describe('a listing', () => {
     await expect(listing.then()).rejects.toThrow(TypeError);
   });
 
+  test('has catch() and finally(), as a promise', async () => {
+    let settled = 0;
+    const count = () => void settled++;
+    const listing = netns.links.list();
+    expect(await listing.finally(count)).toBe(await listing);
+    const refused = netns.links.list({ signal: AbortSignal.abort() });
+    expect(await refused.catch((error) => (error as Error).name)).toBe('AbortError');
+    await expect(refused.finally(count)).rejects.toThrow('abort');
+    expect(settled).toBe(2);
+  });
+
   test('that was awaited cannot be looped over', async () => {
     const listing = netns.links.list();
     await listing;

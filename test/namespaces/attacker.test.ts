@@ -74,6 +74,34 @@ describe.runIf(!privileged)('rootless, in a user namespace made by somebody else
   ])('$title', (scene) => withstand({ ...scene, where }), patience(120_000));
 });
 
+// Who is started there may be traced, as everybody there; what started it may not.
+describe('programs started in the attacker’s namespaces', () => {
+  test.each([
+    { title: 'a network', makes: ['-U', '-n'] },
+    { title: 'a pid namespace too', makes: ['-U', '-n', '-p'] },
+  ])(
+    '$title',
+    async ({ makes }) => {
+      const where = 'the attacker’s';
+      const scene = {
+        attacker: attacker.file,
+        makes,
+        where,
+        excursions: fewer,
+        prey: 'prey-spawn.mjs',
+      } as const;
+      const { attack, made, intact } = await play(scene);
+      expect(Object.keys(attack.hits)).not.toEqual(
+        expect.arrayContaining([expect.stringMatching(/^(memRead|memWrite|vmRead|vmWrite|escape)$/)]),
+      );
+      expect(intact).toBe(true);
+      expect(made).toBeGreaterThanOrEqual(fewer);
+      expect(attack.attempts).toBeGreaterThan(made / 20);
+    },
+    patience(120_000),
+  );
+});
+
 test(
   'a program that enters them with its memory shared is read and written',
   async () => {

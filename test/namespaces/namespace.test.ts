@@ -91,7 +91,10 @@ describe('create', () => {
     expect(namespace.id).not.toBe(idOf('self', type));
     expect(readlinkSync(`/proc/self/fd/${namespace.fd}`)).toBe(`${type}:[${namespace.id}]`);
     expect(await idAndClose(namespace.owner())).toBe(idOf('self', 'user'));
-    expect(await Namespace.list({ type })).not.toContainEqual(expect.objectContaining({ id: namespace.id }));
+    const path = `/proc/${process.pid}/fd/${namespace.fd}`;
+    expect(await Namespace.list({ type })).toContainEqual(
+      expect.objectContaining({ type, id: namespace.id, pids: [], path, owner: idOf('self', 'user') }),
+    );
   });
 
   test('a user namespace maps this user to its root', async () => {

@@ -17,8 +17,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Netns } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { internals } from '../../lib/namespaces/network.js';
+import { HERE } from '../../lib/syscalls/excursion.js';
 import { Fd } from '../../lib/syscalls/fd.js';
 import { type NativeWatch, native } from '../../lib/syscalls/native.js';
+import { openSocket } from '../../lib/syscalls/sockets.js';
 import { Steps } from '../../lib/syscalls/steps.js';
 import { patience } from '../fixtures/native/child.js';
 import { scaled } from '../support/scale.js';
@@ -69,7 +71,7 @@ const threads = () =>
 const descriptors = () => readdirSync('/proc/self/fd').length;
 
 async function netlinkSocket(): Promise<Fd> {
-  return new Fd((await native().socket([], false, AF_NETLINK, 3, 0)) as never);
+  return openSocket(HERE, [AF_NETLINK, 3, 0]);
 }
 
 describe('closing while there is work under way', () => {

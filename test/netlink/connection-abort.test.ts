@@ -209,7 +209,7 @@ describe('close()', () => {
     const { intervening } = await import('../netns/support/faults.js');
     await using opened = await Netns.open({ fd: netns.fd });
     const { outcome } = await intervening(
-      (step) => (step === 'socket' ? 'fail' : undefined),
+      (step) => (step === 'sockets' ? 'fail' : undefined),
       async () => {
         const results = await Promise.allSettled([
           opened.links.get('lo'),

@@ -2,7 +2,6 @@
 import { Bridge, Netns, NsnetError } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { internals } from '../../lib/namespaces/network.js';
-import { isFailure } from '../../lib/syscalls/excursion.js';
 import type { Fd } from '../../lib/syscalls/fd.js';
 import { type Native, native } from '../../lib/syscalls/native.js';
 import { replacing, requestsOf } from '../netns/support/traffic.js';
@@ -282,15 +281,13 @@ describe('somebody else', () => {
   };
 
   test('who sends to our socket is not listened to', async () => {
-    const { entries, ownMemory } = internals(netns).inside();
-    const made = await native().socket(entries, ownMemory, ...NETLINK_ROUTE);
-    if (isFailure(made)) throw new Error(made.syscall);
+    const made = await internals(netns).socket(...NETLINK_ROUTE);
     try {
       // The first netlink socket of a process in a namespace has the process's number as its port.
       let delivered = 0;
       for (let sequence = 0; sequence < 100; sequence++) {
         for (const type of [2, 3]) {
-          if (native().send(made, forged(type, sequence), port(process.pid)) > 0) delivered++;
+          if (native().send(made.native, forged(type, sequence), port(process.pid)) > 0) delivered++;
         }
       }
       expect(delivered).toBe(200);
@@ -299,7 +296,7 @@ describe('somebody else', () => {
       ).toEqual(['done', 'done', 'done']);
       expect((await netns.routes.list()).length).toBe(1);
     } finally {
-      await native().fdClose(made);
+      await made.close();
     }
   });
 });

@@ -9,6 +9,7 @@ import { address } from '../../lib/rtnetlink/address.js';
 import { bridge, bridgePort } from '../../lib/rtnetlink/bridge.js';
 import { link, linkInfo } from '../../lib/rtnetlink/link.js';
 import { linkStats64 } from '../../lib/rtnetlink/link-stats.js';
+import { neighbour } from '../../lib/rtnetlink/neighbour.js';
 import { nsid } from '../../lib/rtnetlink/nsid.js';
 import { route, via } from '../../lib/rtnetlink/route.js';
 import { vlan } from '../../lib/rtnetlink/vlan.js';
@@ -21,7 +22,7 @@ import { codecOf } from './codecs.js';
 import { goldens } from './goldens.js';
 
 const tables: Record<string, AnyCodec> = Object.fromEntries(
-  Object.entries({ link, linkInfo, bridge, bridgePort, vlan, vxlan, address, route, nsid }).map(
+  Object.entries({ link, linkInfo, bridge, bridgePort, vlan, vxlan, address, route, nsid, neighbour }).map(
     ([name, codec]) => [name, codec as AnyCodec],
   ),
 );

@@ -75,6 +75,34 @@ test('an object is no array, and has no keys that are not known', () => {
   expect(refusal(() => checkKeys('x', { c: 1 }, ['a', 'b']))).toMatchObject({ code: VALUE });
 });
 
+const elsewhere = {
+  mounts: [
+    ['root', 'elsewhere.'],
+    ['mnt', "use 'mnt' here."],
+  ],
+} as const;
+
+test.each<[string, string[], string]>([
+  ['uper', ['lower', 'upper'], "Unknown key 'uper' in x: did you mean 'upper'? Known: lower, upper"],
+  ['uppre', ['lower', 'upper'], "did you mean 'upper'?"],
+  ['readOnly', ['source', 'readonly'], "did you mean 'readonly'?"],
+  ['targetts', ['target', 'targets'], "did you mean 'targets'?"],
+  ['home', ['mode', 'size'], "Unknown key 'home' in x. Known: mode, size"],
+  ['toString', ['signal'], "Unknown key 'toString' in x. Known: signal"],
+  ['a', [], "Unknown key 'a' in x. Known: "],
+  ['timeout', ['signal'], 'use signal: AbortSignal.timeout(ms). Known'],
+  ['timeout', ['size'], "Unknown key 'timeout' in x. Known"],
+  ['hostname', ['host', 'port'], "did you mean 'host'?"],
+  ['port', ['bind', 'reuseAddr'], 'use bind: { host, port }.'],
+  ['via', ['destination', 'gateway'], "did you mean 'gateway'?"],
+  ['mounts', ['net', 'mnt'], "use 'mnt' here."],
+])('an unknown %s where there are %j', (key, known, message) => {
+  expect(refusal(() => checkKeys('x', { [key]: 1 }, known, elsewhere))).toMatchObject({
+    code: VALUE,
+    message: expect.stringContaining(message),
+  });
+});
+
 test('a signal', () => {
   checkSignal(undefined);
   checkSignal(AbortSignal.abort());
