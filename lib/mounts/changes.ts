@@ -1,8 +1,5 @@
-import type { Dirent, Stats } from 'node:fs';
-import { lstat, readdir } from 'node:fs/promises';
 import { abortError } from '../syscalls/errors.js';
-import { HERE } from '../syscalls/excursion.js';
-import { type Step, Steps } from '../syscalls/steps.js';
+import { Layer } from './layer.js';
 
 /** What a layer changes in those below it. */
 export interface LayerChange {
@@ -11,116 +8,38 @@ export interface LayerChange {
   path: string;
 }
 
-const ATTRIBUTE_BYTES = 256;
+/** What the lowers show at a name. */
+interface Shown {
+  directory: boolean;
+  /** Those that a directory there consists of, the topmost first. */
+  layers: Layer[];
+}
 
-/** Marks of overlayfs: in trusted.* attributes, or in user.* ones where it was mounted without privileges. */
-const PREFIXES = ['trusted.overlay.', 'user.overlay.'];
-
-/** The marks of some paths, by name; those that are not there are left out. */
-async function marksOf(paths: readonly string[], names: readonly string[]): Promise<Map<string, string>[]> {
-  const out: Map<string, string>[] = [];
-  const each = PREFIXES.length * names.length;
-  const atOnce = Math.floor(60 / each);
-  for (let from = 0; from < paths.length; from += atOnce) {
-    const steps = new Steps();
-    const asked: [Map<string, string>, string, Step][] = [];
-    for (const path of paths.slice(from, from + atOnce)) {
-      const marks = new Map<string, string>();
-      out.push(marks);
-      for (const name of names) {
-        for (const prefix of PREFIXES) {
-          asked.push([
-            marks,
-            name,
-            steps.add('lgetxattr', [path, prefix + name, ATTRIBUTE_BYTES], { optional: true }),
-          ]);
-        }
+/** What the lowers show at names in a directory, those given that it consists of; names that they do not show are left out. */
+async function shownBy(
+  lowers: readonly Layer[],
+  path: string,
+  names: Iterable<string>,
+): Promise<Map<string, Shown>> {
+  const shown = new Map<string, Shown>();
+  let open = [...names];
+  for (const layer of lowers) {
+    if (open.length === 0) break;
+    const entries = await layer.entries(path, open);
+    open = open.filter((name) => {
+      const entry = entries.get(name);
+      if (!entry) return true;
+      const above = shown.get(name);
+      if (entry.kind === 'directory') {
+        if (above) above.layers.push(layer);
+        else shown.set(name, { directory: true, layers: [layer] });
+        return !entry.opaque;
       }
-    }
-    const outcome = await steps.run(HERE);
-    for (const [marks, name, step] of asked)
-      if (outcome.result(step) >= 0) marks.set(name, Buffer.from(outcome.bytes(step)).toString());
+      if (!above && entry.kind === 'other') shown.set(name, { directory: false, layers: [] });
+      return false;
+    });
   }
-  return out;
-}
-
-const isWhiteoutDevice = (status: Stats) => status.isCharacterDevice() && status.rdev === 0;
-
-/** A tree of layers, to be asked what is at a path. */
-class Lowers {
-  readonly #roots: readonly string[];
-  readonly #opaque = new Map<string, boolean>();
-
-  constructor(roots: readonly string[]) {
-    this.#roots = roots;
-  }
-
-  /** What the lowers show at a path; undefined for nothing. */
-  async at(path: string): Promise<Stats | undefined> {
-    for (const root of this.#roots) {
-      const status = await statusOf(root + path);
-      if (status)
-        return isWhiteoutDevice(status) || (await isWhiteout(root + path, status)) ? undefined : status;
-      if (await this.#hides(root, path)) return undefined;
-    }
-    return undefined;
-  }
-
-  /** The names that the lowers show in a directory. */
-  async names(path: string): Promise<string[]> {
-    const names = new Set<string>();
-    for (const root of this.#roots) {
-      for (const { name } of await entriesOf(root + path)) names.add(name);
-      if (await this.#hides(root, `${path}/x`)) break;
-    }
-    const shown = await Promise.all(
-      [...names].map(async (name) => ((await this.at(`${path}/${name}`)) ? name : '')),
-    );
-    return shown.filter((name) => name !== '').sort();
-  }
-
-  /** Whether a layer keeps those below it from showing anything at a path, by what a directory above it is there. */
-  async #hides(root: string, path: string): Promise<boolean> {
-    const names = path.split('/').slice(1, -1);
-    let at = root;
-    for (const name of names) {
-      at += `/${name}`;
-      const status = await statusOf(at);
-      if (!status) return false;
-      if (!status.isDirectory()) return true;
-      if (await this.#isOpaque(at)) return true;
-    }
-    return false;
-  }
-
-  async #isOpaque(path: string): Promise<boolean> {
-    let opaque = this.#opaque.get(path);
-    if (opaque === undefined) {
-      const [marks] = await marksOf([path], ['opaque']);
-      opaque = marks?.get('opaque') === 'y';
-      this.#opaque.set(path, opaque);
-    }
-    return opaque;
-  }
-}
-
-async function statusOf(path: string): Promise<Stats | undefined> {
-  return lstat(path).catch(nothing);
-}
-
-async function entriesOf(path: string): Promise<Dirent[]> {
-  return (await readdir(path, { withFileTypes: true }).catch(nothing)) ?? [];
-}
-
-function nothing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR' && error.code !== 'ELOOP') throw error;
-}
-
-/** An empty file with a mark, where device nodes could not be made (Linux 6.8). */
-async function isWhiteout(path: string, status: Stats): Promise<boolean> {
-  if (!status.isFile() || status.size !== 0) return false;
-  const [marks] = await marksOf([path], ['whiteout']);
-  return marks?.has('whiteout') ?? false;
+  return shown;
 }
 
 /** What an upper layer says. */
@@ -129,48 +48,69 @@ export async function readChanges(
   lower: readonly string[],
   signal?: AbortSignal,
 ): Promise<LayerChange[]> {
-  const lowers = new Lowers(lower.map(trimmed));
-  const root = trimmed(upper);
-  const changes: LayerChange[] = [];
-  const walk = async (path: string, replaced: boolean): Promise<void> => {
+  const held: Layer[] = [];
+  const hold = async (path: string) => {
     if (signal?.aborted) throw abortError(signal);
-    const entries = (await entriesOf(root + path)).sort((a, b) => (a.name < b.name ? -1 : 1));
-    const paths = entries.map(({ name }) => `${path}/${name}`);
-    const marks = await marksOf(
-      paths.map((one) => root + one),
-      ['opaque', 'redirect', 'whiteout'],
-    );
-    const moved = new Set<string>();
-    for (const [i, one] of paths.entries()) {
-      const status = await statusOf(root + one);
-      if (!status) continue;
-      const mark = marks[i] as Map<string, string>;
-      const below = replaced ? undefined : await lowers.at(one);
-      if (isWhiteoutDevice(status) || (status.isFile() && status.size === 0 && mark.has('whiteout'))) {
-        if (below) changes.push({ type: 'removed', path: one });
-        continue;
-      }
-      moved.add((entries[i] as Dirent).name);
-      const merges = status.isDirectory() && below?.isDirectory() === true;
-      if (merges && !mark.has('redirect') && mark.get('opaque') !== 'y') {
-        changes.push({ type: 'changed', path: one });
-        await walk(one, false);
-        continue;
-      }
-      changes.push({ type: below ? 'changed' : 'added', path: one });
-      if (!status.isDirectory()) continue;
-      if (merges) await hidden(one);
-      await walk(one, true);
+    const layer = await Layer.open(path);
+    if (layer) held.push(layer);
+    return layer;
+  };
+  try {
+    const top = await hold(upper);
+    if (!top) return [];
+    const lowers: Layer[] = [];
+    for (const path of lower) {
+      const layer = await hold(path);
+      if (layer) lowers.push(layer);
     }
-  };
-  /** What an opaque directory of the upper no longer shows. */
-  const hidden = async (path: string): Promise<void> => {
-    const kept = new Set((await entriesOf(root + path)).map(({ name }) => name));
-    for (const name of await lowers.names(path))
-      if (!kept.has(name)) changes.push({ type: 'removed', path: `${path}/${name}` });
-  };
-  await walk('', false);
-  return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+    const changes = await differences(top, lowers, signal);
+    return changes.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  } finally {
+    await Promise.all(held.map((layer) => layer.close()));
+  }
 }
 
-const trimmed = (path: string) => path.replace(/\/+$/, '');
+async function differences(
+  upper: Layer,
+  all: readonly Layer[],
+  signal: AbortSignal | undefined,
+): Promise<LayerChange[]> {
+  const changes: LayerChange[] = [];
+  /** A directory of the upper, with the lowers that have it, too; `replaced` if what they show there is hidden. */
+  const walk = async (path: string, lowers: readonly Layer[], replaced: boolean): Promise<void> => {
+    if (signal?.aborted) throw abortError(signal);
+    const inside = path && `${path}/`;
+    const entries = await upper.list(path);
+    const shown = replaced ? new Map<string, Shown>() : await shownBy(lowers, path, entries.keys());
+    if (replaced) {
+      for (const name of await hiddenBy(entries, lowers, path))
+        changes.push({ type: 'removed', path: `/${inside}${name}` });
+    }
+    for (const [name, { kind, opaque, redirected }] of entries) {
+      const at = `/${inside}${name}`;
+      const below = shown.get(name);
+      if (kind === 'whiteout') {
+        if (below) changes.push({ type: 'removed', path: at });
+        continue;
+      }
+      changes.push({ type: below ? 'changed' : 'added', path: at });
+      if (kind !== 'directory') continue;
+      const merges = below?.directory === true;
+      await walk(inside + name, below?.layers ?? [], !merges || redirected || opaque);
+    }
+  };
+  await walk('', all, false);
+  return changes;
+}
+
+/** What a directory of the upper no longer shows of the lowers. */
+async function hiddenBy(
+  entries: ReadonlyMap<string, { kind: string }>,
+  lowers: readonly Layer[],
+  path: string,
+): Promise<Iterable<string>> {
+  const names = new Set<string>();
+  for (const layer of lowers) for (const name of await layer.names(path)) names.add(name);
+  for (const [name, { kind }] of entries) if (kind !== 'whiteout') names.delete(name);
+  return (await shownBy(lowers, path, names)).keys();
+}

@@ -34,11 +34,20 @@ export const MOUNT_ATTR = {
 
 /** mount(2). The propagations are also those of mount_setattr(2). */
 export const MS = {
+  RDONLY: 0x1,
+  NOSUID: 0x2,
+  NODEV: 0x4,
+  NOEXEC: 0x8,
+  NOSYMFOLLOW: 0x100,
+  NOATIME: 0x400,
+  NODIRATIME: 0x800,
+  BIND: 0x1000,
   REC: 0x4000,
   UNBINDABLE: 1 << 17,
   PRIVATE: 1 << 18,
   SLAVE: 1 << 19,
   SHARED: 1 << 20,
+  STRICTATIME: 1 << 24,
 };
 
 export const MNT_DETACH = 2;

@@ -4,6 +4,7 @@ import type { Namespaces } from '../syscalls/inside.js';
 import type { Step, Steps } from '../syscalls/steps.js';
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC } from './constants.js';
 import { mayMount, runMaking } from './place.js';
+import type { Target } from './target.js';
 
 /** One option of a file system: fsconfig(2). `true` is an option without a value. */
 export type FsOption = readonly [key: string, value: string | true];
@@ -27,7 +28,7 @@ export function finish(steps: Steps, context: Step, attributes: number): { mount
   steps.add('fsconfig', [context, FSCONFIG.CMD_CREATE, null, null, 0]);
   const mount = steps.add('fsmount', [context, FSMOUNT_CLOEXEC, attributes], { keep: true });
   const log = Array.from({ length: MESSAGES }, () =>
-    steps.add('read', [context, MESSAGE_BYTES], { always: true }),
+    steps.add('read', [context, MESSAGE_BYTES], { afterFailure: true }),
   );
   return { mount, log };
 }
@@ -40,20 +41,28 @@ export function kernelSaid(messages: readonly Uint8Array[]): string | undefined 
   return text === '' ? undefined : text;
 }
 
-/** A new file system of a type that needs no device, as a detached mount. */
+/** A new mount; with the target that it is attached to, if it is. */
+export interface Made {
+  fd: Fd;
+  target?: Target;
+}
+
+/** A new file system of a type that needs no device. Without privileges, or where the target is in a mount, it is detached. */
 export async function makeFilesystem(
   type: string,
   options: readonly FsOption[],
   attributes: number,
-  { inside, before }: { inside?: Namespaces; before?: (steps: Steps) => void } = {},
-): Promise<Fd> {
+  { target, inside, before }: { target?: Target; inside?: Namespaces; before?: (steps: Steps) => void } = {},
+): Promise<Made> {
   let end: ReturnType<typeof finish> | undefined;
+  let attached: Step | undefined;
   const outcome = await runMaking(
     (steps) => {
       before?.(steps);
       const context = steps.add('fsopen', [type, FSOPEN_CLOEXEC]);
       configure(steps, context, options);
       end = finish(steps, context, attributes);
+      attached = target?.addAttach(steps, end.mount);
     },
     { inside, move: before !== undefined },
   );
@@ -63,7 +72,7 @@ export async function makeFilesystem(
     kernel: kernelSaid(log.map((step) => outcome.bytes(step))),
   });
   if (error) throw explainMount(error, type);
-  return outcome.fd(mount);
+  return { fd: outcome.fd(mount), ...(attached && outcome.result(attached) === 0 && { target }) };
 }
 
 export function explainMount(error: NsnetError, type: string): NsnetError {

@@ -1,15 +1,16 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import type { Call } from '../handles/listing.js';
-import { abortError, unsupportedError } from '../syscalls/errors.js';
-import { checkedFd, HERE } from '../syscalls/excursion.js';
-import { native } from '../syscalls/native.js';
+import { abortError, systemError, unsupportedError } from '../syscalls/errors.js';
 import { checkKeys, checkObject, checkSignal, checkString, invalidValue } from '../syscalls/validate.js';
 import { type FsOption, makeFilesystem } from './filesystem.js';
 import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
 import { attachLoop } from './loop.js';
 import { Mount } from './mount.js';
 import { placed } from './placed.js';
+import { Source } from './source.js';
+import { targetOf } from './target.js';
+
+const EISDIR = -21;
 
 /** File systems of images. */
 export type ImageFilesystem = 'squashfs' | 'erofs' | 'ext4';
@@ -48,16 +49,21 @@ export class ImageMount extends Mount {
       throw invalidValue('type', 'squashfs, erofs or ext4', type);
     checkSignal(signal);
     const attributes = attributesOf({ nosuid: true, nodev: true, ...options, readonly: true });
+    const at = targetOf(target);
     if (signal?.aborted) throw abortError(signal);
-    const opened = await native().open(HERE.entries, false, source, constants.O_RDONLY, 0);
-    await using file = disposable(checkedFd(opened, 'open', { subject: source }));
-    const kind = type ?? (await typeOf(source));
-    const block = await isBlockDevice(source);
-    await using loop = block ? undefined : disposable(await attachLoop(file.value));
-    const path = loop ? loop.value.path : source;
+    using from = new Source(source);
+    await using file = disposable(await from.read());
+    // What was opened is looked at, not what the path means by now.
+    const image = `/proc/self/fd/${file.value.number}`;
+    const found = await stat(image);
+    if (found.isDirectory())
+      throw systemError(EISDIR, 'read', { subject: source, hint: 'BindMount shows a directory' });
+    const kind = type ?? (await typeOf(image, source));
+    await using loop = found.isBlockDevice() ? undefined : disposable(await attachLoop(file.value));
+    const path = loop ? loop.value.path : await realpath(image);
     const settings: FsOption[] = [['source', path], ['ro', true], ...(OPTIONS[kind] ?? [])];
-    const fd = await makeFilesystem(kind, settings, attributes.set);
-    return placed(new ImageMount(fd, true), options, target);
+    const { fd, ...made } = await makeFilesystem(kind, settings, attributes.set, { target: at });
+    return placed(new ImageMount(fd, true, made), options, at);
   }
 }
 
@@ -70,17 +76,12 @@ function disposable<T extends Closable>(value: T): AsyncDisposable & { value: T 
   };
 }
 
-async function isBlockDevice(path: string): Promise<boolean> {
-  await using file = await open(path, 'r');
-  return (await file.stat()).isBlockDevice();
-}
-
-async function typeOf(path: string): Promise<ImageFilesystem> {
+async function typeOf(path: string, source: string): Promise<ImageFilesystem> {
   await using file = await open(path, 'r');
   for (const [type, offset, hex] of MAGIC) {
     const bytes = Buffer.alloc(hex.length / 2);
     await file.read(bytes, 0, bytes.length, offset);
     if (bytes.toString('hex') === hex) return type;
   }
-  throw unsupportedError(`${path} holds no squashfs, erofs or ext4`);
+  throw unsupportedError(`${source} holds no squashfs, erofs or ext4`);
 }

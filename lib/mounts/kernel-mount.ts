@@ -15,6 +15,7 @@ import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
 import { Mount } from './mount.js';
 import { mayMount } from './place.js';
 import { placed } from './placed.js';
+import { targetOf } from './target.js';
 
 /** File systems that hold nothing of their own and show what the kernel knows. */
 export type KernelFilesystem = 'proc' | 'sysfs' | 'devpts' | 'mqueue' | 'cgroup2';
@@ -57,13 +58,15 @@ export class KernelMount extends Mount {
     const settings = settingsOf(options.options ?? {});
     const usual = { nosuid: true, nodev: type !== 'devpts', noexec: true };
     const attributes = attributesOf({ ...usual, ...options });
+    const at = targetOf(target);
     if (signal?.aborted) throw abortError(signal);
     const isNew = shown !== undefined && namespace === undefined && !mayMount();
-    const fd = await makeFilesystem(type, settings, attributes.set, {
+    const { fd, ...made } = await makeFilesystem(type, settings, attributes.set, {
+      target: at,
       ...(namespace && { inside: { [shown as string]: namespace.fd } }),
       ...(isNew && { before: (steps) => steps.add('unshare', [CLONE[shown]]) }),
     });
-    return placed(new KernelMount(fd, true), options, target);
+    return placed(new KernelMount(fd, true, made), options, at);
   }
 }
 

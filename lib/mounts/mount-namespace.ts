@@ -5,10 +5,11 @@ import { abortError, closedError } from '../syscalls/errors.js';
 import { CLONE, type NamespaceType } from '../syscalls/excursion.js';
 import { within } from '../syscalls/inside.js';
 import { type Step, Steps } from '../syscalls/steps.js';
-import { checkKeys, checkObject, checkSignal, checkString } from '../syscalls/validate.js';
+import { checkKeys, checkObject, checkSignal, checkString, invalidType } from '../syscalls/validate.js';
 import { AT, MNT_DETACH, MS, O_CLOEXEC } from './constants.js';
 import type { AttachOptions, Mount } from './mount.js';
 import { mayMount, runMaking } from './place.js';
+import { isMount } from './source.js';
 
 /**
  * A mount namespace with nobody in it: a copy of the mounts that this process sees, private, so that nothing that is
@@ -42,6 +43,7 @@ export class MountNamespace extends Namespace<'mnt'> {
 
   /** Attaches a mount in it. */
   async attach(mount: Mount, target: string, options: Omit<AttachOptions, 'namespace'> = {}): Promise<void> {
+    if (!isMount(mount)) throw invalidType('mount', 'a Mount, and the target after it', mount);
     this.#checkOpen();
     await mount.attach(target, { ...options, namespace: this });
   }
@@ -60,7 +62,7 @@ export class MountNamespace extends Namespace<'mnt'> {
     // The old root is mounted on the new one for a moment, and is found there by '.'.
     steps.add('pivot_root', ['.', '.']);
     steps.add('umount2', ['.', MNT_DETACH]);
-    const outcome = await within({ inside: { mnt: this } }, (inside) => steps.run(inside, true));
+    const outcome = await within({ inside: { mnt: this } }, (inside) => steps.run(inside, { move: true }));
     const error = outcome.error({ subject: path });
     if (!error) return;
     const hint =

@@ -10,14 +10,21 @@ import {
   withNotUndone,
 } from '../syscalls/errors.js';
 import { Fd } from '../syscalls/fd.js';
-import type { Step, Steps } from '../syscalls/steps.js';
-import { checkBoolean, checkKeys, checkObject, checkSignal, invalidType } from '../syscalls/validate.js';
-import { AT, MNT_DETACH, OPEN_TREE, UMOUNT_NOFOLLOW } from './constants.js';
+import type { Steps } from '../syscalls/steps.js';
+import {
+  checkBoolean,
+  checkKeys,
+  checkObject,
+  checkSignal,
+  illegalConstructor,
+  invalidType,
+} from '../syscalls/validate.js';
+import { AT } from './constants.js';
 import { type AllFlags, attributesOf, FLAG_KEYS, mountAttr } from './flags.js';
 import { mayMount, runMaking } from './place.js';
 import { checkSource, isOneOfUs } from './source.js';
-import { MountTable } from './table.js';
-import { type Created, type Place, statusOf, Target } from './target.js';
+import { type Created, statusOf, Target } from './target.js';
+import { detachIdle, detachLazily, unmountAndClose } from './unmount.js';
 
 export interface AttachOptions extends Call {
   /** Makes a target that is missing, a directory or an empty file as the mount's root is; close() removes it. Default false. */
@@ -36,7 +43,7 @@ export interface DetachOptions extends Call {
   lazy?: boolean;
 }
 
-interface Attached {
+interface Attachment {
   target: Target;
   created: Created[];
 }
@@ -47,7 +54,9 @@ interface Attached {
  */
 export class Mount extends Handle {
   #fd: Fd;
-  #attached: Attached | undefined;
+  #attached: Attachment | undefined;
+  /** What is done to it is done one after another, closing last. */
+  #last: Promise<unknown> = Promise.resolve();
   readonly #recursive: boolean;
   readonly #file: boolean;
 
@@ -61,6 +70,12 @@ export class Mount extends Handle {
       file = false,
     }: { target?: Target; recursive?: boolean; file?: boolean } = {},
   ) {
+    // Private to TypeScript alone.
+    if (!(fd instanceof Fd))
+      throw illegalConstructor(
+        new.target.name,
+        new.target === Mount ? 'Mount.open(target)' : `${new.target.name}.create()`,
+      );
     super(owned);
     this.#fd = fd;
     this.#recursive = recursive;
@@ -111,7 +126,11 @@ export class Mount extends Handle {
    * (openat2(2), RESOLVE_NO_MAGICLINKS), in a detached mount's `path` never out of it (RESOLVE_IN_ROOT); symbolic
    * links that change afterwards change nothing. EINVAL inside a detached mount before Linux 6.15.
    */
-  async attach(target: string, options: AttachOptions = {}): Promise<void> {
+  attach(target: string, options: AttachOptions = {}): Promise<void> {
+    return this.#inTurn(() => this.#attach(target, options));
+  }
+
+  async #attach(target: string, options: AttachOptions): Promise<void> {
     checkObject('options', options);
     checkKeys('options', options, ['create', 'root', 'namespace', 'signal']);
     const { create = false, root, namespace, signal } = options;
@@ -128,7 +147,7 @@ export class Mount extends Handle {
         hint: 'It is attached already',
       });
     // Held: what is mounted in it is taken off there, even if the namespace's own object is closed first.
-    const at = new Target(target, { root, ...(namespace && { namespace: Fd.duplicate(namespace.fd) }) });
+    const at = targetIn(namespace, target, root);
     try {
       if (signal?.aborted) throw abortError(signal);
       this.#attached = { target: at, created: await attachTo(at, this.#fd, create) };
@@ -142,7 +161,11 @@ export class Mount extends Handle {
   }
 
   /** Changes what it allows: mount_setattr(2) (Linux 5.12). Of a recursive bind, with the mounts in it. */
-  async set(flags: AllFlags, { signal }: Call = {}): Promise<void> {
+  set(flags: AllFlags, options: Call = {}): Promise<void> {
+    return this.#inTurn(() => this.#set(flags, options));
+  }
+
+  async #set(flags: AllFlags, { signal }: Call): Promise<void> {
     checkObject('flags', flags);
     checkKeys('flags', flags, FLAG_KEYS);
     checkSignal(signal);
@@ -158,7 +181,11 @@ export class Mount extends Handle {
   }
 
   /** Takes it off its target; it is a detached mount again. EBUSY if it is in use, or something is mounted in it. */
-  async detach({ lazy = false, signal }: DetachOptions = {}): Promise<void> {
+  detach(options: DetachOptions = {}): Promise<void> {
+    return this.#inTurn(() => this.#detach(options));
+  }
+
+  async #detach({ lazy = false, signal }: DetachOptions): Promise<void> {
     checkBoolean('lazy', lazy);
     checkSignal(signal);
     this.#checkOpen();
@@ -170,8 +197,12 @@ export class Mount extends Handle {
       throw unsupportedError('what is attached in a detached mount stays there for as long as that is', {
         subject: this.path,
       });
-    if (lazy) await this.#replace(() => this.#unmountLazily());
-    else await this.#replace((held) => this.#unmountIdle(target, held));
+    const attached = { fd: this.#fd, target, recursive: this.#recursive };
+    this.#fd = lazy
+      ? await detachLazily(attached)
+      : await detachIdle(attached, (fd) => {
+          this.#fd = fd;
+        });
     this.#attached = undefined;
     await target.remove(created);
     await target.close();
@@ -186,14 +217,21 @@ export class Mount extends Handle {
   }
 
   /** Lazily, so that it cannot fail for being in use; never by its path, on which something else may be by now. */
-  protected override async dispose(owned: boolean): Promise<void> {
+  protected override dispose(owned: boolean): Promise<void> {
+    return this.#inTurn(() => this.#dispose(owned));
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #dispose(owned: boolean): Promise<void> {
     const { target, created } = this.#attached ?? {};
     if (owned && target?.inDetached) await target.remove(created ?? []);
     else if (owned && target && created && !this.#fd.closed) {
-      await this.#unmountLazily().catch((error: NsnetError) => {
-        // Not mounted any more.
-        if (error.code !== 'EINVAL') throw error;
-      });
+      await unmountAndClose({ fd: this.#fd, target, recursive: this.#recursive });
       this.#attached = undefined;
       await target.remove(created);
     }
@@ -206,102 +244,23 @@ export class Mount extends Handle {
   }
 
   /** In the mount namespace that it is attached in; a detached one wherever this process may. */
-  #run(add: (steps: Steps) => void, move = false) {
-    return this.#attached ? this.#attached.target.run(add, move) : runMaking(add, { move });
-  }
-
-  /** Goes on with a detached copy of the mount, and takes the attached one off. */
-  async #replace(unmount: (held: Fd) => Promise<void>): Promise<void> {
-    let copy: Step | undefined;
-    const outcome = await this.#run((steps) => {
-      const flags =
-        AT.EMPTY_PATH | OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC | (this.#recursive ? AT.RECURSIVE : 0);
-      copy = steps.add('open_tree', [this.#fd, '', flags], { keep: true });
-    });
-    const error = outcome.error({ subject: this.path });
-    if (error) throw error;
-    const before = this.#fd;
-    const after = outcome.fd(copy as Step);
-    try {
-      await unmount(before);
-    } catch (failure) {
-      await after.close();
-      throw failure;
-    }
-    this.#fd = after;
-    await before.close();
-  }
-
-  async #unmountLazily(): Promise<void> {
-    const { target } = this.#attached as Attached;
-    const { mountId, directory } = await statusOf(this.#fd);
-    const place = await placeOf(target, mountId);
-    try {
-      const outcome = await this.#run((steps) => {
-        // Elsewhere there may be no /proc: a directory is gone into, a file is named in its directory.
-        const named = directory ? undefined : place;
-        if (target.namespace) steps.add('fchdir', [named?.directory ?? this.#fd]);
-        const name = named?.name ?? '.';
-        steps.add('umount2', [target.namespace ? name : `/proc/self/fd/${this.#fd.number}`, MNT_DETACH]);
-      }, target.namespace !== undefined);
-      const error = outcome.error({ subject: this.path });
-      if (error) throw error;
-    } finally {
-      await place?.directory.close();
-    }
-  }
-
-  /** The descriptor itself would keep it busy, so it is closed first; a mount point cannot be renamed meanwhile. */
-  async #unmountIdle(target: Target, held: Fd): Promise<void> {
-    const { mountId } = await statusOf(held);
-    const place = await placeOf(target, mountId);
-    if (!place)
-      throw systemError(-16, 'umount2', {
-        subject: target.path,
-        hint: 'Directories above it are being renamed',
-      });
-    const { directory, name } = place;
-    try {
-      await held.close();
-      const outcome = await this.#run((steps) => {
-        steps.add('fchdir', [directory]);
-        steps.add('umount2', [name, UMOUNT_NOFOLLOW]);
-      }, true);
-      const error = outcome.error({ subject: target.path });
-      if (!error) return;
-      this.#fd = await target.open();
-      throw error.code === 'EBUSY'
-        ? error.with({ hint: 'It is in use; { lazy: true } takes it off all the same' })
-        : error;
-    } finally {
-      await directory.close();
-    }
+  #run(add: (steps: Steps) => void) {
+    return this.#attached ? this.#attached.target.run(add) : runMaking(add);
   }
 }
 
-/**
- * Where a mount is. What is on top is what the kernel takes off, whatever it is told (LOOKUP_MOUNTPOINT), so it must be
- * this one. The path that it was attached by may mean something else by now; the list of mounts then tells. Undefined
- * where directories above it are being renamed.
- */
-async function placeOf(target: Target, mountId: bigint): Promise<Place | undefined> {
-  const found = await target.parentOf(mountId);
-  if (found) return found;
-  const { namespace, path: subject } = target;
-  const table = new MountTable(namespace && { closed: false, fd: namespace.number, id: 0 });
+/** A target that holds its mount namespace; nothing is held if it cannot be one. */
+function targetIn(
+  namespace: Namespace | undefined,
+  target: string,
+  root: string | Mount | undefined,
+): Target {
+  const held = namespace && Fd.duplicate(namespace.fd);
   try {
-    const { mounts, table: open } = await table.read();
-    await open.close();
-    const mount = mounts.find(({ id }) => id === Number(mountId));
-    if (!mount) throw systemError(-22, 'umount2', { subject, hint: 'It is not mounted any more' });
-    if (mounts.some((over) => over.parent === mount.id && over.target === mount.target))
-      throw systemError(-16, 'umount2', {
-        subject,
-        hint: 'Something else is mounted over it: take that off first',
-      });
-    return await new Target(mount.target, { namespace }).parentOf(mountId);
-  } finally {
-    await table.close();
+    return new Target(target, { root, namespace: held });
+  } catch (error) {
+    held?.closeNow();
+    throw error;
   }
 }
 

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { access, realpath, stat } from 'node:fs/promises';
 import { type Call, Listing } from '../handles/listing.js';
-import { abortError, type NsnetError, unsupportedError } from '../syscalls/errors.js';
+import { unlockAndClose } from '../handles/lock.js';
+import { abortError, type NsnetError, systemError, unsupportedError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import {
   checkBoolean,
@@ -12,13 +13,16 @@ import {
   invalidValue,
 } from '../syscalls/validate.js';
 import { type LayerChange, readChanges } from './changes.js';
-import { type FsOption, kernelSaid, MAX_VALUE } from './filesystem.js';
+import { type FsOption, kernelSaid, MAX_VALUE, type Made } from './filesystem.js';
 import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
 import { Mount } from './mount.js';
 import { makeOverlay, overlayWay } from './overlay-ways.js';
 import { mayMount, mayTrust } from './place.js';
 import { placed } from './placed.js';
 import { checkSource, Source } from './source.js';
+import { targetOf } from './target.js';
+
+const EBUSY = -16;
 
 /** The kernel's own limit (OVL_MAX_STACK). */
 export const MAX_LOWER = 500;
@@ -40,7 +44,10 @@ export interface OverlayOptions extends AllFlags, Call {
   metacopy?: boolean;
   /** Directories of lowers can be renamed; else that is EXDEV, as across file systems. Not rootless. Default false. */
   redirectDir?: boolean;
-  /** Hard links of lowers stay links when they are copied up. Not rootless. Default false. */
+  /**
+   * Hard links of lowers stay links when they are copied up, and an upper that another overlay has is EBUSY. Without
+   * privileges only the latter. Default false.
+   */
   index?: boolean;
 }
 
@@ -60,11 +67,18 @@ const OWN = [
 /** Directories shown as one, changes going to the upper one: the kernel's overlayfs. */
 export class OverlayMount extends Mount {
   readonly #layers: { lower: string[]; upper: string | undefined };
+  readonly #locked: Fd | undefined;
 
   /** @internal */
-  constructor(fd: Fd, owned: boolean, layers: { lower: string[]; upper: string | undefined }) {
-    super(fd, owned);
+  constructor(
+    made: Made,
+    owned: boolean,
+    layers: { lower: string[]; upper: string | undefined },
+    locked: Fd | undefined,
+  ) {
+    super(made?.fd, owned, made ?? {});
     this.#layers = layers;
+    this.#locked = locked;
   }
 
   /**
@@ -78,11 +92,13 @@ export class OverlayMount extends Mount {
     if (signal?.aborted) throw abortError(signal);
     const sources = new Map<'lower' | 'upper' | 'work', Source[]>();
     try {
+      // By the page it is made in a mount namespace of the stub's, in which a mount of this one is no layer.
+      const how = { held: mayMount() && (await overlayWay()) !== 'page' };
       // The kernel is asked for one too many, so that it says so itself.
       sources.set('lower', []);
-      for (const layer of lower.slice(0, MAX_LOWER + 1)) sources.get('lower')?.push(new Source(layer));
-      if (upper !== undefined) sources.set('upper', [new Source(upper)]);
-      if (work !== undefined) sources.set('work', [new Source(work)]);
+      for (const layer of lower.slice(0, MAX_LOWER + 1)) sources.get('lower')?.push(new Source(layer, how));
+      if (upper !== undefined) sources.set('upper', [new Source(upper, how)]);
+      if (work !== undefined) sources.set('work', [new Source(work, how)]);
       return await make(options, sources);
     } finally {
       for (const source of [...sources.values()].flat()) source[Symbol.dispose]();
@@ -102,6 +118,14 @@ export class OverlayMount extends Mount {
       signal,
     );
   }
+
+  protected override async dispose(owned: boolean): Promise<void> {
+    try {
+      await super.dispose(owned);
+    } finally {
+      if (this.#locked) await unlockAndClose(this.#locked);
+    }
+  }
 }
 
 type Sources = Map<'lower' | 'upper' | 'work', Source[]>;
@@ -116,6 +140,7 @@ async function make(options: OverlayOptions, sources: Sources): Promise<OverlayM
     sources.get('work'),
   ];
   const attributes = attributesOf(options).set;
+  const target = targetOf(options.target);
   const layers = {
     lower,
     upper,
@@ -123,16 +148,19 @@ async function make(options: OverlayOptions, sources: Sources): Promise<OverlayM
     source: options.source ?? 'overlay',
     options: settings(options),
     attributes,
+    target,
   };
-  const { mount, log, outcome, opened } = await makeOverlay(layers);
+  const { mount, log, outcome, opened, attached, locked } = await makeOverlay(layers);
   const failed = outcome.failed && opened.get(outcome.failed.number);
   const error = outcome.error({
     subject: failed?.path ?? 'a new overlay',
     kernel: kernelSaid(log.map((step) => outcome.bytes(step))),
   });
-  if (error) throw explain(error, options, work?.path);
+  if (error) throw await explain(error, options, { upper: upper?.path, work: work?.path });
   const paths = { lower: lower.map(({ path }) => path), upper: upper?.path };
-  return placed(new OverlayMount(outcome.fd(mount), true, paths), options, options.target);
+  const made = { fd: outcome.fd(mount), ...(attached && outcome.result(attached) === 0 && { target }) };
+  const held = locked && outcome.fd(locked);
+  return placed(new OverlayMount(made, true, paths, held), options, target);
 }
 
 function check(options: OverlayOptions): void {
@@ -168,25 +196,32 @@ function settings({ upper, volatile, metacopy, redirectDir, index }: OverlayOpti
   ];
 }
 
-function explain(
+async function explain(
   error: NsnetError,
   { lower, upper, metacopy, redirectDir }: OverlayOptions,
-  work: string | undefined,
-): NsnetError {
+  { upper: above, work }: { upper?: string; work?: string },
+): Promise<NsnetError> {
   if (error.syscall === 'fsopen' && error.code === 'ENODEV')
     return unsupportedError('this kernel has no overlay file system', { cause: error });
+  const wrong = above === undefined || work === undefined ? undefined : await whatIsWrong(above, work);
+  if (error.syscall === 'flock' && error.code === 'EAGAIN')
+    return systemError(EBUSY, 'flock', {
+      subject: error.subject,
+      hint: wrong ?? 'Another overlay has this directory as its work, or a program has locked it: flock(2)',
+    });
   if (error.code === 'ELOOP') return error.with({ hint: 'A layer is in another one, or given twice' });
   if (error.code !== 'EINVAL') return error;
-  if (work !== undefined && existsSync(`${work}/work/incompat/volatile`)) {
+  if (work !== undefined && (await exists(`${work}/work/incompat/volatile`))) {
     return error.with({
       hint: `A volatile overlay had this upper, which is incomplete if the system went down meanwhile; if it did not, remove ${work}/work/incompat`,
     });
   }
+  if (wrong !== undefined) return error.with({ hint: wrong });
   if (lower.length > MAX_LOWER)
     return error.with({
       hint: `${lower.length} lowers were given, and the kernel takes ${MAX_LOWER} (OVL_MAX_STACK)`,
     });
-  if (!mayMount() && (metacopy || redirectDir))
+  if (!mayTrust() && (metacopy || redirectDir))
     return error.with({ hint: 'metacopy and redirectDir need CAP_SYS_ADMIN' });
   if (metacopy && !redirectDir) return error.with({ hint: 'metacopy needs redirectDir' });
   if (upper === undefined && lower.length === 1)
@@ -194,4 +229,25 @@ function explain(
       hint: 'Without an upper two lowers are needed; of one a BindMount { readonly: true } shows the same',
     });
   return error;
+}
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** What the kernel says in its log alone. */
+async function whatIsWrong(upper: string, work: string): Promise<string | undefined> {
+  try {
+    // Of what is in a detached mount there is no true path.
+    if ((await stat(upper)).dev !== (await stat(work)).dev)
+      return 'work must be on the file system that upper is on';
+    const [above, beside] = [await realpath(upper), await realpath(work)];
+    if (`${above}/`.startsWith(`${beside}/`) || `${beside}/`.startsWith(`${above}/`))
+      return 'upper and work must be two directories, neither of them in the other';
+  } catch {
+    // What cannot be looked at is not known.
+  }
+  return undefined;
 }

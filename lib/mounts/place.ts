@@ -47,11 +47,11 @@ export async function runMaking(
   const direct = mayMount();
   if (!direct) steps.add('unshare', [CLONE.mnt]);
   add(steps);
-  if (inside) return within({ inside }, (place) => steps.run(place, true));
-  if (direct) return steps.run({ ...HERE, ownMemory }, move || ownMemory);
+  if (inside) return within({ inside }, (place) => steps.run(place, { move: true }));
+  if (direct) return steps.run({ ...HERE, ownMemory }, { move: move || ownMemory });
   const user = await sharedUserNamespace();
   try {
-    return await steps.run({ entries: [user.native, CLONE.user], ownMemory: true }, true);
+    return await steps.run({ entries: [user.native, CLONE.user], ownMemory: true }, { move: true });
   } finally {
     await user.close();
   }

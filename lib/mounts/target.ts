@@ -3,23 +3,33 @@ import { type NsnetError, systemError } from '../syscalls/errors.js';
 import { HERE, type Inside } from '../syscalls/excursion.js';
 import { Fd } from '../syscalls/fd.js';
 import { within } from '../syscalls/inside.js';
-import { type Outcome, type Step, Steps } from '../syscalls/steps.js';
+import { type Outcome, type RunOptions, type Step, type StepOptions, Steps } from '../syscalls/steps.js';
 import { checkString, invalidValue } from '../syscalls/validate.js';
 import { AT, MOVE_MOUNT, O_CLOEXEC, O_PATH, RESOLVE } from './constants.js';
 import { detachedPath } from './detached-path.js';
 import type { Mount } from './mount.js';
-import { runMaking } from './place.js';
+import { mayMount, runMaking } from './place.js';
+import { renamedMeanwhile } from './renames.js';
 import { Source } from './source.js';
-
-/** Of renames while a path is looked up inside a root, the kernel says EAGAIN: it is looked up again, so often. */
-const TRIES = 128;
 
 const EEXIST = -17;
 const ENOENT = -2;
-const EAGAIN = -11;
 
 /** Opens a path (O_PATH) as targets are looked up. */
 type Open = (path: string, flags?: number, keep?: boolean) => Step;
+
+/** Opens a path as targets are looked up; inside a root, if there is one. */
+function open(
+  steps: Steps,
+  root: Fd | undefined,
+  path: string,
+  { flags = 0, keep, optional }: StepOptions & { flags?: number } = {},
+): Step {
+  const how = Buffer.alloc(24);
+  how.writeUInt32LE(O_PATH | O_CLOEXEC | flags, 0);
+  how.writeUInt32LE(RESOLVE.NO_MAGICLINKS | (root ? RESOLVE.IN_ROOT : 0), 16);
+  return steps.add('openat2', [root ?? AT.FDCWD, path, how], { keep, optional });
+}
 
 /** A path, where it begins, and in which mount namespace. */
 export class Target {
@@ -67,17 +77,11 @@ export class Target {
   /** Runs a program where the target is. */
   async #run(add: (steps: Steps, open: Open) => void): Promise<Outcome> {
     const root = await this.#openRoot();
-    const resolve = RESOLVE.NO_MAGICLINKS | (root ? RESOLVE.IN_ROOT : 0);
     const fill = (steps: Steps) =>
-      add(steps, (path, flags = 0, keep = false) => {
-        const how = Buffer.alloc(24);
-        how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC | flags), 0);
-        how.writeBigUInt64LE(BigInt(resolve), 16);
-        return steps.add('openat2', [root ?? AT.FDCWD, path, how], { keep });
-      });
+      add(steps, (path, flags = 0, keep = false) => open(steps, root, path, { flags, keep }));
     for (let tries = 1; ; tries++) {
       const outcome = await (this.inDetached ? runMaking(fill) : this.run(fill));
-      if (outcome.errno !== EAGAIN || tries === TRIES) return outcome;
+      if (!renamedMeanwhile(outcome.errno, tries)) return outcome;
     }
   }
 
@@ -110,18 +114,47 @@ export class Target {
   }
 
   /** Does something in its mount namespace. */
-  run(add: (steps: Steps) => void, move = false): Promise<Outcome> {
+  run(add: (steps: Steps) => void, options: RunOptions = {}): Promise<Outcome> {
     const steps = new Steps();
     add(steps);
-    const go = (inside: Inside) => steps.run(inside, move);
+    const go = (inside: Inside) => steps.run(inside, options);
     return this.namespace ? within({ inside: { mnt: this.namespace.number } }, go) : go(HERE);
+  }
+
+  /**
+   * Whether it is looked up in this process's own mount namespace with nothing to be opened before, so that it can be
+   * looked up by a program that does something else besides.
+   */
+  get #atHand(): boolean {
+    const open = this.#root === undefined || this.#held !== undefined;
+    return open && this.namespace === undefined && !this.inDetached && mayMount();
+  }
+
+  /** Adds the attaching of what an earlier step made, optional; undefined where that takes a program of its own. */
+  addAttach(steps: Steps, mount: Step): Step | undefined {
+    if (!this.#atHand) return undefined;
+    const at = open(steps, this.#held, this.#inside, { optional: true });
+    return steps.add('move_mount', [mount, '', at, '', MOVE], { optional: true });
+  }
+
+  /**
+   * Adds the check that the mount of a descriptor is on top there; with the directory that it is in, and its name there.
+   * Undefined where that takes a program of its own.
+   */
+  addCheck(steps: Steps, mount: Fd, keep = false): { parent: Step; name: string } | undefined {
+    const [path, name] = this.#split;
+    if (!this.#atHand || name === undefined) return undefined;
+    const own = steps.add('statx', [mount, '', AT.EMPTY_PATH, STATX_MNT_ID, 256]);
+    const parent = open(steps, this.#held, path, { flags: constants.O_DIRECTORY, keep });
+    steps.add('same_mount', [own, steps.add('statx', [parent, name, NO_FOLLOW, STATX_MNT_ID, 256])]);
+    return { parent, name };
   }
 
   /** Attaches a detached mount there: to the descriptor that the path was looked up to, whatever becomes of the path. */
   async attach(mount: Fd): Promise<NsnetError | undefined> {
     const outcome = await this.#run((steps, open) => {
       const at = open(this.#inside);
-      steps.add('move_mount', [mount, '', at, '', MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH]);
+      steps.add('move_mount', [mount, '', at, '', MOVE]);
     });
     return outcome.error({ subject: this.path });
   }
@@ -203,7 +236,7 @@ export class Target {
     let status: Step | undefined;
     const outcome = await this.#run((steps, open) => {
       parent = open(path, constants.O_DIRECTORY, true);
-      status = steps.add('statx', [parent, name, AT.SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_MNT_ID, 256]);
+      status = steps.add('statx', [parent, name, NO_FOLLOW, STATX_MNT_ID, 256]);
     });
     if (outcome.failed) return undefined;
     const directory = outcome.fd(parent as Step);
@@ -211,6 +244,11 @@ export class Target {
     await directory.close();
     return undefined;
   }
+}
+
+/** A target that may be left out. Throws if it cannot be one. */
+export function targetOf(path: string | undefined): Target | undefined {
+  return path === undefined ? undefined : new Target(path);
 }
 
 /** Where a mount is. */
@@ -227,6 +265,9 @@ export interface Created {
 }
 
 const AT_NO_AUTOMOUNT = 0x800;
+const NO_FOLLOW = AT.SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT;
+const MOVE = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
+const STATX_TYPE = 0x1;
 const STATX_SIZE = 0x200;
 const STATX_MNT_ID = 0x1000;
 
@@ -234,12 +275,27 @@ const sizeIn = (status: Uint8Array) => Buffer.from(status).readBigUInt64LE(40);
 const mountIdIn = (status: Uint8Array) => Buffer.from(status).readBigUInt64LE(144);
 
 /** What is known of an open mount: its number, whether its root is a directory, and whether it is a mount's root. */
-export async function statusOf(fd: Fd): Promise<{ mountId: bigint; directory: boolean; mountRoot: boolean }> {
+export interface Status {
+  mountId: bigint;
+  directory: boolean;
+  mountRoot: boolean;
+}
+
+export async function statusOf(fd: Fd): Promise<Status> {
   const steps = new Steps();
-  const status = steps.add('statx', [fd, '', AT.EMPTY_PATH, STATX_MNT_ID | 0x1, 256]);
+  const status = addStatus(steps, fd);
   const outcome = await steps.run(HERE);
   const error = outcome.error();
   if (error) throw error;
+  return statusIn(outcome, status);
+}
+
+/** The same, for a program that does something else besides. */
+export function addStatus(steps: Steps, fd: Fd | Step): Step {
+  return steps.add('statx', [fd, '', AT.EMPTY_PATH, STATX_MNT_ID | STATX_TYPE, 256]);
+}
+
+export function statusIn(outcome: Outcome, status: Step): Status {
   const bytes = Buffer.from(outcome.room(status));
   const type = bytes.readUInt16LE(28) & constants.S_IFMT;
   return {

@@ -6,6 +6,7 @@ import { type AllFlags, attributesOf, FLAG_KEYS } from './flags.js';
 import { Mount } from './mount.js';
 import { placed } from './placed.js';
 import { bytesOf, type Size } from './size.js';
+import { targetOf } from './target.js';
 
 export interface TmpfsOptions extends AllFlags, Call {
   /** Where to attach it. Default: detached. */
@@ -28,13 +29,14 @@ export class Tmpfs extends Mount {
     if (inodes !== undefined) checkInteger('inodes', inodes, 1, Number.MAX_SAFE_INTEGER);
     checkSignal(signal);
     const attributes = attributesOf(options);
+    const at = targetOf(target);
     const settings = [
       ...(size === undefined ? [] : [['size', String(bytesOf('size', size))] as const]),
       ...(mode === undefined ? [] : [['mode', mode.toString(8)] as const]),
       ...(inodes === undefined ? [] : [['nr_inodes', String(inodes)] as const]),
     ];
     if (signal?.aborted) throw abortError(signal);
-    const fd = await makeFilesystem('tmpfs', settings, attributes.set);
-    return placed(new Tmpfs(fd, true), options, target);
+    const { fd, ...made } = await makeFilesystem('tmpfs', settings, attributes.set, { target: at });
+    return placed(new Tmpfs(fd, true, made), options, at);
   }
 }

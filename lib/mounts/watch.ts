@@ -1,9 +1,8 @@
+import { Bell } from '../handles/bell.js';
 import type { WatchOptions } from '../handles/view.js';
 import { type Feed, Watch } from '../handles/watch.js';
 import type { Namespace } from '../namespaces/namespace.js';
-import { systemError } from '../syscalls/errors.js';
-import type { Fd } from '../syscalls/fd.js';
-import { type NativeWatch, native } from '../syscalls/native.js';
+import { native } from '../syscalls/native.js';
 import type { MountInfo } from './info.js';
 import { type Look, MountTable } from './table.js';
 
@@ -80,53 +79,4 @@ class MountFeed implements Feed<MountInfo> {
  */
 function keyOf({ id, uniqueId, device, type, source }: MountInfo): string {
   return uniqueId === undefined ? `${id} ${device} ${type} ${source}` : `unique ${uniqueId}`;
-}
-
-/** Waits for the next event of a table. Only waiting keeps the event loop alive. */
-class Bell {
-  readonly #fd: Fd;
-  #watch: NativeWatch | undefined;
-  /** Apart, so that the add-on's hold on the callback is none on a watch that nobody waits for. */
-  readonly #waiter: { wake?: () => void } = {};
-  #stopped = false;
-
-  /** Takes the descriptor over. It must be nobody else's: who reads an event takes it away from the others. */
-  constructor(fd: Fd) {
-    this.#fd = fd;
-  }
-
-  /** Resolves at the next event, or when it was stopped. */
-  wait(missed: () => boolean): Promise<void> {
-    if (this.#stopped) return Promise.resolve();
-    return new Promise((resolve, reject) => {
-      const waiter = this.#waiter;
-      waiter.wake = () => {
-        waiter.wake = undefined;
-        resolve();
-      };
-      const watch = this.#watch ?? native().watch(this.#fd.native, () => waiter.wake?.(), true);
-      if (typeof watch === 'number') return reject(systemError(watch, 'epoll_ctl'));
-      this.#watch = watch;
-      const armed = native().watchArm(watch);
-      if (armed < 0) return reject(systemError(armed, 'epoll_ctl'));
-      // epoll(7) asks once when it is armed, and forgets the answer by the time it delivers it: what came before is
-      // not told any more.
-      if (missed()) this.#disarm();
-    });
-  }
-
-  #disarm(): void {
-    if (this.#watch) native().watchClose(this.#watch);
-    this.#watch = undefined;
-    this.#waiter.wake?.();
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#disarm();
-  }
-
-  async close(): Promise<void> {
-    await this.#fd.close();
-  }
 }

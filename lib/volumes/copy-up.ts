@@ -1,11 +1,11 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Lock, openDirectory } from '../handles/lock.js';
 import { withNotUndone } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { copyTree } from '../syscalls/trees.js';
 import type { CopyUpOptions } from './driver.js';
 import { isEmpty } from './empty.js';
-import { type Lock, openDirectory } from './lock.js';
 import { COPYING, fromNode, type Store, subjectOf } from './store.js';
 
 /**

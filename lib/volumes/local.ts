@@ -1,5 +1,6 @@
 import { lstat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { Lock, openDirectory, Pause } from '../handles/lock.js';
 import { abortError, type NsnetError, systemError } from '../syscalls/errors.js';
 import type { Fd } from '../syscalls/fd.js';
 import { invalidValue } from '../syscalls/validate.js';
@@ -13,7 +14,6 @@ import type {
   VolumeSpec,
 } from './driver.js';
 import { isEmpty } from './empty.js';
-import { Lock, openDirectory, Pause } from './lock.js';
 import { mountsBelow } from './mounts-below.js';
 import { openSource } from './source.js';
 import { fromNode, Store, subjectOf } from './store.js';

@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Lock, openDirectory } from '../handles/lock.js';
 import { abortError, NsnetError, systemError } from '../syscalls/errors.js';
 import { HERE, isFailure } from '../syscalls/excursion.js';
 import { native } from '../syscalls/native.js';
 import { Steps } from '../syscalls/steps.js';
 import { removeTree } from '../syscalls/trees.js';
 import { invalidValue } from '../syscalls/validate.js';
-import { Lock, openDirectory } from './lock.js';
 import { isVolumeName } from './names.js';
 
 const AT_FDCWD = -100;
@@ -25,6 +25,7 @@ const DATA = 'data';
 /** Of what is being made, or removed: hidden, and removed by whoever finds it unlocked. */
 const MAKING = '.new-';
 const REMOVING = '.gone-';
+const LEFT = /^\.(new|gone)-[0-9a-f]{32}$/;
 /** In a volume: what is being copied into it. */
 export const COPYING = ['.copying', '.links'] as const;
 
@@ -138,8 +139,8 @@ export class Store {
   async sweep(signal?: AbortSignal): Promise<void> {
     for (const entry of await this.#entries()) {
       if (signal?.aborted) throw abortError(signal);
-      const left = entry.startsWith(MAKING) || entry.startsWith(REMOVING);
-      const copying = !left && isVolumeName(entry) && (await this.#isCopying(entry));
+      const left = LEFT.test(entry);
+      const copying = isVolumeName(entry) && (await this.#isVolume(entry)) && (await this.#isCopying(entry));
       if (!left && !copying) continue;
       const lock = await Lock.try(this.path(entry), 'exclusive').catch(() => 'gone');
       if (!(lock instanceof Lock)) continue;
@@ -156,6 +157,12 @@ export class Store {
     for (const entry of COPYING) {
       await removeTree(volume.directory, entry, volume.directory, 'an unfinished copy', signal);
     }
+  }
+
+  /** Whether it is one of these, and not a directory that somebody keeps here. */
+  async #isVolume(name: string): Promise<boolean> {
+    const status = await lstat(join(this.path(name), LABELS)).catch(() => undefined);
+    return status?.isFile() ?? false;
   }
 
   async #isCopying(name: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { type BigIntStats, fstatSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Fd } from '../syscalls/fd.js';
 import type { VolumeUser } from './driver.js';
@@ -22,7 +22,7 @@ export class Locks {
   /** `directory` is on the file system in question. */
   static async read(directory: Fd): Promise<Locks> {
     const locks = new Locks();
-    const { dev: device } = fstatSync(directory.number, { bigint: true });
+    const { dev: device } = directory.stat();
     const [held, described, mounts] = await Promise.all([
       read('/proc/locks'),
       read(`/proc/self/fdinfo/${directory.number}`),

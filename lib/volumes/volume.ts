@@ -7,6 +7,7 @@ import {
   checkObject,
   checkSignal,
   checkString,
+  illegalConstructor,
   invalidType,
   invalidValue,
 } from '../syscalls/validate.js';
@@ -58,6 +59,7 @@ export class Volume {
   readonly #driver: VolumeDriver;
 
   private constructor(name: string, driver: VolumeDriver) {
+    if (name === undefined || !driver) throw illegalConstructor('Volume', 'Volume.create(name)');
     this.name = name;
     this.#driver = driver;
   }

@@ -1,5 +1,5 @@
 // One directory or file, at two places.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { BindMount, Namespace, Tmpfs } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
@@ -35,6 +35,36 @@ test('of a file', async () => {
   await using bind = await BindMount.create({ source: space.at('source/file') });
   expect(readFileSync(bind.path, 'utf8')).toBe('content');
 });
+
+test('of what is in it, wherever that says it is', async () => {
+  space.fill({ 'source/sub/deep': 'deep' });
+  symlinkSync('/sub', space.at('source/link'));
+  for (const subpath of ['sub', '/sub/', './sub', '../../sub', 'link', '/link']) {
+    await using bind = await BindMount.create({ source: space.at('source'), subpath });
+    expect(readdirSync(bind.path)).toEqual(['deep']);
+  }
+  await using file = await BindMount.create({ source: space.at('source'), subpath: 'sub/deep' });
+  expect(readFileSync(file.path, 'utf8')).toBe('deep');
+  await expect(BindMount.create({ source: space.at('source'), subpath: 'none' })).rejects.toMatchObject({
+    code: 'ENOENT',
+    subject: `none in ${space.at('source')}`,
+  });
+});
+
+test.runIf(!privileged)(
+  'of a detached bind it cannot be without privileges, whatever the kernel',
+  async () => {
+    await using bind = await BindMount.create({ source: space.at('source') });
+    for (const source of [bind, `${bind.path}sub`])
+      await expect(BindMount.create({ source, recursive: true })).rejects.toMatchObject({
+        code: 'EINVAL',
+        hint: expect.stringContaining('without privileges'),
+      });
+    // What is meant can be said at once.
+    await using sub = await BindMount.create({ source: space.at('source'), subpath: 'sub' });
+    expect(readdirSync(sub.path)).toEqual([]);
+  },
+);
 
 test('of a path relative to the working directory', async () => {
   await using bind = await BindMount.create({ source: '.' });
@@ -152,6 +182,9 @@ describe('bad input', () => {
     [{}, 'ERR_INVALID_ARG_TYPE'],
     [{ source: 5 }, 'ERR_INVALID_ARG_TYPE'],
     [{ source: '' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ source: '/', subpath: '' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ source: '/', subpath: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ source: '/', subpath: 'a\0b' }, 'ERR_INVALID_ARG_VALUE'],
     [{ source: '/nonexistent' }, 'ENOENT'],
     [{ source: '/', recursive: 'yes' }, 'ERR_INVALID_ARG_TYPE'],
     [{ source: '/', idmap: {} }, 'ERR_INVALID_ARG_TYPE'],

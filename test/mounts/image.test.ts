@@ -54,6 +54,15 @@ describe.runIf(privileged).each(['ext4', 'squashfs', 'erofs'] as const)('%s', (t
   });
 });
 
+test('a directory is none', async () => {
+  await expect(ImageMount.create({ source: space.path })).rejects.toMatchObject({
+    name: 'NsnetError',
+    code: 'EISDIR',
+    subject: space.path,
+    hint: expect.stringContaining('BindMount'),
+  });
+});
+
 test.runIf(privileged)('many at once, each by a device of its own', async () => {
   await makers.ext4(space.at('image'));
   const all = await Promise.all(

@@ -98,6 +98,20 @@ describe('bad input', () => {
     });
   });
 
+  test('what is no mount, as where target and mount are exchanged', async () => {
+    await using namespace = await MountNamespace.create();
+    await using mount = await Tmpfs.create();
+    for (const [first, second] of [
+      ['/mnt', mount],
+      [undefined, '/mnt'],
+    ] as never[][])
+      await expect(namespace.attach(first as never, second as never)).rejects.toMatchObject({
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringContaining('Expected a Mount, and the target after it'),
+      });
+  });
+
   test('one that is closed', async () => {
     const namespace = await MountNamespace.create();
     await namespace.close();

@@ -2,20 +2,25 @@
 // Several directories as one.
 import {
   chmodSync,
+  closeSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { OverlayMount, type OverlayOptions, Tmpfs } from 'nsnet';
+import { OverlayMount, type OverlayOptions, run as runNatively, Tmpfs } from 'nsnet';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { forceOverlayWay, overlayWay } from '../../lib/mounts/overlay-ways.js';
 import { privileged } from '../support/privileges.js';
+import { scaled } from '../support/scale.js';
 import { node, run } from '../support/witness.js';
 import { mountsIn, type Workspace, workspace } from './support/workspace.js';
 
@@ -164,6 +169,23 @@ describe.each(ways)('layers by %s', (way) => {
       code: 'ENOENT',
       subject: space.at('gone'),
     });
+  });
+
+  test.each([470, 500, 515, 1000])('while this process has %d descriptors open', async (count) => {
+    space.fill({ 'one/a': '1', 'two/b': '2' });
+    const layers = { ...lab(), lower: [space.at('one'), space.at('two')] };
+    const held: number[] = [];
+    try {
+      while (held.length < count) held.push(openSync('/dev/null', 'r'));
+      // What this opens for itself is found at each of the numbers.
+      for (let i = 0; i < 30; i++) {
+        await using overlay = await OverlayMount.create(layers);
+        expect(readdirSync(overlay.path)).toEqual(expect.arrayContaining(['a', 'b', 'in_upper.txt']));
+        held.push(openSync('/dev/null', 'r'));
+      }
+    } finally {
+      for (const fd of held) closeSync(fd);
+    }
   });
 
   test('read-only without an upper', async () => {
@@ -343,6 +365,97 @@ test.runIf(best !== 'fd')('a detached mount as a layer is more than this kernel 
   await expect(OverlayMount.create({ lower: [lower, space.at('two')] })).rejects.toMatchObject({
     code: 'ERR_NSNET_UNSUPPORTED',
     message: expect.stringContaining('6.15'),
+  });
+});
+
+test('with an index, hard links of a lower stay such where marks may be trusted; an upper is one overlay’s alone', async () => {
+  space.fill({ 'lower/one': 'x', upper: null, work: null });
+  linkSync(space.at('lower/one'), space.at('lower/two'));
+  const layers = {
+    lower: [space.at('lower')],
+    upper: space.at('upper'),
+    work: space.at('work'),
+    index: true,
+  };
+  await using overlay = await OverlayMount.create(layers);
+  writeFileSync(`${overlay.path}one`, 'changed');
+  expect(readFileSync(`${overlay.path}two`, 'utf8')).toBe(privileged ? 'changed' : 'x');
+  await expect(OverlayMount.create(layers)).rejects.toMatchObject({ code: 'EBUSY' });
+});
+
+describe.each(ways)('by %s, a work is one overlay’s alone', (way) => {
+  beforeEach(() => forceOverlayWay(way));
+  afterEach(() => forceOverlayWay(undefined));
+
+  test('until it is closed', async () => {
+    space.fill({ lower: null, upper: null, work: null, other: null });
+    const [lower, upper, work, other] = ['lower', 'upper', 'work', 'other'].map((name) => space.at(name));
+    const layers = { lower: [lower as string], upper, work };
+    const refused = { code: 'EBUSY', hint: expect.stringContaining('Another overlay'), subject: work };
+    const overlay = await OverlayMount.create(layers);
+    await expect(OverlayMount.create(layers)).rejects.toMatchObject(refused);
+    await expect(OverlayMount.create({ ...layers, upper: other })).rejects.toMatchObject(refused);
+    writeFileSync(`${overlay.path}file`, 'of the first');
+    expect(readFileSync(join(upper as string, 'file'), 'utf8')).toBe('of the first');
+    await overlay.close();
+    await using again = await OverlayMount.create(layers);
+    expect(readFileSync(`${again.path}file`, 'utf8')).toBe('of the first');
+  });
+
+  // A clone has the descriptor, too, until it is another program: what is closed only would be locked as long.
+  test('and at once another’s, also while programs are started', async () => {
+    space.fill({ lower: null, upper: null, work: null });
+    const layers = { lower: [space.at('lower')], upper: space.at('upper'), work: space.at('work') };
+    let ended = false;
+    const starting = Promise.all(
+      [1, 2, 3].map(async () => {
+        while (!ended) await runNatively('true', [], { reject: false });
+      }),
+    );
+    try {
+      for (let i = 0; i < scaled(100, 10); i++) {
+        await (await OverlayMount.create(layers)).close();
+        // What fails unlocks it, too.
+        await expect(OverlayMount.create({ ...layers, lower: ['/nonexistent'] })).rejects.toThrow('ENOENT');
+      }
+    } finally {
+      ended = true;
+      await starting;
+    }
+  });
+
+  test.runIf(privileged)('it has the flags that it was asked for', async () => {
+    space.fill({ lower: null, upper: null, work: null, target: null });
+    const layers = { lower: [space.at('lower')], upper: space.at('upper'), work: space.at('work') };
+    const flags = { nosuid: true, atime: 'noatime', nosymfollow: true } as const;
+    await using overlay = await OverlayMount.create({ ...layers, ...flags, target: space.at('target') });
+    const line = readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .find((one) => one.split(' ')[4] === overlay.path);
+    expect(line?.split(' ')[5]?.split(',')).toEqual(
+      expect.arrayContaining(['nosuid', 'noatime', 'nosymfollow']),
+    );
+  });
+});
+
+test.each([
+  ['the same', 'upper', 'upper', 'two directories'],
+  ['in the upper', 'upper', 'upper/work', 'two directories'],
+])('a work that is %s: what is wrong', async (_, upper, work, hint) => {
+  space.fill({ lower: null, 'upper/work': null });
+  const layers = { lower: [space.at('lower')], upper: space.at(upper), work: space.at(work) };
+  await expect(OverlayMount.create(layers)).rejects.toMatchObject({
+    hint: expect.stringContaining(hint),
+  });
+});
+
+test.runIf(best === 'fd')('a work on another file system: what is wrong', async () => {
+  space.fill({ lower: null, upper: null });
+  await using other = await Tmpfs.create();
+  const layers = { lower: [space.at('lower')], upper: space.at('upper'), work: `${other.path}work` };
+  mkdirSync(layers.work);
+  await expect(OverlayMount.create(layers)).rejects.toMatchObject({
+    hint: expect.stringContaining('file system'),
   });
 });
 

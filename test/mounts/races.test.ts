@@ -1,59 +1,63 @@
-// Symbolic links that change while something is mounted: CVE-2019-19921, 2021-30465, 2023-27561, 2025-52565 of runc and
-// 2024-42472 of flatpak are of this pattern.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { MountNamespace, Tmpfs } from 'nsnet';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+// Symbolic links that change while something is mounted, and those that lie still.
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { BindMount, type Mount, MountNamespace, Tmpfs } from 'nsnet';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { patience } from '../fixtures/native/child.js';
 import { privileged } from '../support/privileges.js';
 import { scaled } from '../support/scale.js';
 import { run } from '../support/witness.js';
+import { useSwapper } from './support/swapper.js';
+import { elsewhere } from './support/tree.js';
 import { mountsIn, type Workspace, workspace } from './support/workspace.js';
 
-let program: Workspace;
-let swapper: string;
-beforeAll(async () => {
-  program = workspace();
-  swapper = program.at('swapper');
-  const source = fileURLToPath(new URL('./fixtures/swapper.c', import.meta.url));
-  await run('cc', ['-O2', '-Wall', '-o', swapper, source]);
-});
-afterAll(() => program[Symbol.dispose]());
-
+const swapper = useSwapper();
 let space: Workspace;
-let attackers: ChildProcess[];
 beforeEach(() => {
   space = workspace();
-  attackers = [];
 });
 afterEach(async () => {
-  for (const attacker of attackers) {
-    const ended = new Promise((resolve) => attacker.once('exit', resolve));
-    attacker.kill('SIGKILL');
-    await ended;
-  }
+  await swapper.stop();
   space[Symbol.dispose]();
 });
 
 /** Swaps a component of a target for links, at full speed. */
-function attack(path: string): void {
-  attackers.push(
-    spawn(swapper, [dirname(path), path.slice(dirname(path).length + 1), space.at('outside')], {
-      stdio: 'ignore',
-    }),
-  );
-}
+const attack = (path: string) => swapper.start(path, space.at('outside'));
 
 const times = scaled(10_000, 60);
+
+/** While the directories above it are being renamed, a mount is not always found. */
+async function closed(mount: Mount): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const error = await mount.close().catch((failure) => failure);
+    if (error === undefined) return;
+    if (tries === 1000) throw error;
+  }
+}
 
 /** Where the mounts of a namespace are, by mountinfo. */
 const targetsIn = (mountinfo: string) => mountinfo.split('\n').map((line) => line.split(' ')[4] ?? '');
 
 describe('an attacker swaps the components of a target', () => {
+  test(
+    'who looks first and mounts by name then mounts outside of the root',
+    async () => {
+      space.fill({ 'root/a/b': null, 'outside/b': null });
+      attack(space.at('root/a'));
+      const script = `
+        for i in $(seq 5000); do
+          case $(realpath -e "$1/a/b" 2>/dev/null) in
+            "$1"/*) mount -t tmpfs none "$1/a/b" 2>/dev/null || true ;;
+          esac
+          if grep -q " $2/b " /proc/self/mountinfo; then echo outside; exit; fi
+        done`;
+      expect(await elsewhere(script, space.at('root'), space.at('outside'))).toBe('outside\n');
+    },
+    patience(60_000),
+  );
+
   test.runIf(privileged).each(['a', 'a/b', 'a/b/c'])(
-    'at %s: never is anything mounted outside of the root',
+    'CVE-2021-30465, runc: a component of the target, %s, exchanged while it is mounted on: never outside of the root',
     async (component) => {
       space.fill({
         'root/a/b/c': null,
@@ -92,25 +96,85 @@ describe('an attacker swaps the components of a target', () => {
   );
 
   test(
-    'also where it is made, in a mount namespace, and without privileges',
+    'who looks first and makes by name then makes directories outside of the root',
     async () => {
-      space.fill({ 'root/a/b': null, outside: null, 'outside/b': null });
+      space.fill({ 'root/a/b': null, outside: null });
+      attack(space.at('root/a/b'));
+      const script = `
+        for i in $(seq 5000); do
+          case $(realpath -e "$1/a/b" 2>/dev/null) in "$1"/*) mkdir -p "$1/a/b/made/$i" 2>/dev/null || true ;; esac
+          if [ -e "$2/made" ]; then echo outside; exit; fi
+        done`;
+      expect(await elsewhere(script, space.at('root'), space.at('outside'))).toBe('outside\n');
+    },
+    patience(60_000),
+  );
+
+  test.each([
+    { what: 'directories', make: () => Tmpfs.create() },
+    { what: 'files', make: () => BindMount.create({ source: space.at('file') }) },
+  ])(
+    'CVE-2024-45310, runc: a component exchanged while $what are made to be mounted on: never outside of the root',
+    async ({ make }) => {
+      space.fill({ 'root/a/b': null, 'outside/b': null, file: 'content' });
       await using namespace = await MountNamespace.create();
       attack(space.at('root/a/b'));
       let attached = 0;
       for (let i = 0; i < times / 20 || (attached === 0 && i < 5000); i++) {
-        await using mount = await Tmpfs.create();
-        const error = await namespace
-          .attach(mount, '/a/b/c/d', { root: space.at('root'), create: true })
-          .then(
-            () => undefined,
-            (failure) => failure,
-          );
-        if (!error) attached++;
+        const mount: Mount = await make();
+        attached += await namespace.attach(mount, '/a/b/c/d', { root: space.at('root'), create: true }).then(
+          () => 1,
+          () => 0,
+        );
+        await closed(mount);
       }
       expect(attached).toBeGreaterThan(0);
       const made = (await run('find', [space.at('outside')])).trim().split('\n');
       expect(made.sort()).toEqual([space.at('outside'), space.at('outside/b')]);
+    },
+    patience(120_000),
+  );
+
+  test(
+    'who looks first and removes by name then removes what is outside of the root',
+    async () => {
+      space.fill({ 'root/a/b': null, 'outside/made': '' });
+      attack(space.at('root/a/b'));
+      const script = `
+        for i in $(seq 5000); do
+          case $(realpath -e "$1/a/b" 2>/dev/null) in "$1"/*) rm "$1/a/b/made" 2>/dev/null || true ;; esac
+          if [ ! -e "$2/made" ]; then echo removed; exit; fi
+        done`;
+      expect(await elsewhere(script, space.at('root'), space.at('outside'))).toBe('removed\n');
+    },
+    patience(60_000),
+  );
+
+  test.each([
+    { what: 'directories', make: () => Tmpfs.create() },
+    { what: 'files', make: () => BindMount.create({ source: space.at('file') }) },
+  ])(
+    'CVE-2024-23652, buildkit: a component exchanged while $what that were mounted on are removed: never outside of the root',
+    async ({ what, make }) => {
+      const rounds = Math.max(60, Math.ceil(times / 20));
+      const names = Array.from({ length: rounds }, (_, i) => `made${i}`);
+      space.fill({ 'root/a/b/c': null, file: 'content' });
+      // Of the same names, and as empty as what is made.
+      for (const name of names) space.fill({ [`outside/c/${name}`]: what === 'files' ? '' : null });
+      await using namespace = await MountNamespace.create();
+      attack(space.at('root/a/b'));
+      let attached = 0;
+      for (const name of names) {
+        const mount: Mount = await make();
+        const put = namespace.attach(mount, `/a/b/c/${name}`, { root: space.at('root'), create: true });
+        attached += await put.then(
+          () => 1,
+          () => 0,
+        );
+        await closed(mount);
+      }
+      expect(attached).toBeGreaterThan(0);
+      expect(readdirSync(space.at('outside/c')).sort()).toEqual(names.sort());
     },
     patience(120_000),
   );

@@ -87,7 +87,7 @@ test(
     const names: string[] = [];
     for (let i = 0; i < 10; i++) {
       mkdirSync(join(image, `directory${i}`));
-      for (let f = 0; f < 20; f++) writeFileSync(join(image, `directory${i}/secret`), 'harmless');
+      for (let f = 0; f < 20; f++) writeFileSync(join(image, `directory${i}/secret${f}`), 'harmless');
       symlinkSync(join(outside, 'directory'), join(image, `link${i}`));
       writeFileSync(join(image, `file${i}`), 'harmless');
       symlinkSync(join(outside, 'secret'), join(image, `link to file${i}`));

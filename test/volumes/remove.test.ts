@@ -7,7 +7,7 @@ import { Volume } from 'nsnet';
 import { expect, test } from 'vitest';
 import { patience } from '../fixtures/native/child.js';
 import { scaled } from '../support/scale.js';
-import { inStore, makeTree, program, programApart, storeIn, temporary } from './support.js';
+import { glimpse, inStore, makeTree, program, programApart, storeIn, temporary } from './support.js';
 
 async function volumeFor(options?: { fast: boolean }) {
   const root = temporary(options);
@@ -82,13 +82,13 @@ test(
   async () => {
     const { directory, volume, data } = await volumeFor({ fast: true });
     let unfinished = 0;
-    // Until some were met in the middle of it.
-    for (let round = 0; round < 100 && unfinished < scaled(4, 2); round++) {
+    for (let round = 0; round < scaled(12, 4); round++) {
       many(data);
       const other = program('act.mjs', directory);
       await other.next();
       other.say({ act: 'remove', name: 'x' });
-      await sleep(Math.random() * 20);
+      await glimpse(() => !existsSync(data));
+      await sleep(Math.random() * 3);
       await other.kill();
       const left = inStore(directory);
       if (left.includes('x')) {

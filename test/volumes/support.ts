@@ -1,6 +1,7 @@
 import { accessSync, chmodSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { Child } from '../fixtures/native/child.js';
@@ -17,9 +18,12 @@ function memory(): string {
   }
 }
 
+/** With attributes of every kind, which a tmpfs before Linux 6.6 does not have. */
+const DISK = '/var/tmp';
+
 /** A directory for one test, gone after it, whatever its modes are by then; for much work in memory. */
 export function temporary({ fast = false } = {}): string {
-  const path = mkdtempSync(join(fast ? memory() : tmpdir(), 'nsnet-volumes-'));
+  const path = mkdtempSync(join(fast ? memory() : DISK, 'nsnet-volumes-'));
   onTestFinished(async () => {
     if (!privileged) await run('chmod', ['-R', 'u+rwX', path]);
     rmSync(path, { recursive: true, force: true });
@@ -42,6 +46,12 @@ export function inStore(directory: string): string[] {
 }
 
 const at = (name: string) => fileURLToPath(new URL(`programs/${name}`, import.meta.url));
+
+/** Waits, without a pause, for what is over in some milliseconds; not for ever. */
+export async function glimpse(look: () => boolean): Promise<void> {
+  const end = performance.now() + 2000;
+  while (!look() && performance.now() < end) await turn();
+}
 
 /** One of the programs beside this file, under way. */
 export const program = (name: string, ...args: string[]): Child =>

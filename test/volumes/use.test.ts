@@ -82,7 +82,7 @@ test('a Worker that is terminated uses it no more', async () => {
 
 test('waiting for who fills it ends with the signal', async () => {
   const { volume, directory } = await volumeFor();
-  const { Lock } = await import('../../lib/volumes/lock.js');
+  const { Lock } = await import('../../lib/handles/lock.js');
   const lock = (await Lock.try(join(directory, 'x'), 'exclusive')) as { close(): Promise<void> };
   const signal = AbortSignal.timeout(50);
   await expect(volume.use({ signal })).rejects.toMatchObject({ name: 'AbortError' });
