@@ -1,5 +1,5 @@
 import { littleEndian } from '../netlink/bytes.js';
-import { IP, IPV6, LEVEL, SO } from './constants.js';
+import { IP, IPV6, LEVEL, PACKET_AUXDATA, SO } from './constants.js';
 
 /** Size of struct cmsghdr, and what the next one is aligned to, where pointers have eight bytes. */
 const HEADER = 16;
@@ -11,9 +11,14 @@ export interface Control {
   at?: bigint;
   /** Its TTL or hop limit. */
   ttl?: number;
+  /** Id of the VLAN whose tag the kernel has taken out of the frame. */
+  vlan?: number;
 }
 
-/** Reads the control data of a received packet: SO_TIMESTAMPNS, IP_RECVTTL, IPV6_RECVHOPLIMIT. */
+/** TP_STATUS_VLAN_VALID, of struct tpacket_auxdata. */
+const VLAN_VALID = 1 << 4;
+
+/** Reads the control data of a received packet: SO_TIMESTAMPNS, IP_RECVTTL, IPV6_RECVHOPLIMIT, PACKET_AUXDATA. */
 export function readControl(bytes: Uint8Array): Control {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const control: Control = {};
@@ -31,6 +36,10 @@ export function readControl(bytes: Uint8Array): Control {
     const isTtl = level === LEVEL.IP && type === IP.TTL;
     const isHopLimit = level === LEVEL.IPV6 && type === IPV6.HOPLIMIT;
     if ((isTtl || isHopLimit) && size >= 4) control.ttl = view.getInt32(at, littleEndian);
+    const isAux = level === LEVEL.PACKET && type === PACKET_AUXDATA;
+    if (isAux && size >= 20 && view.getUint32(at, littleEndian) & VLAN_VALID) {
+      control.vlan = view.getUint16(at + 16, littleEndian) & 0xfff;
+    }
     offset += Math.ceil(length / ALIGNMENT) * ALIGNMENT;
   }
   return control;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Family, IPAddress } from '../netlink/addresses.js';
 import { ICMP, ICMPV6, IPPROTO } from './constants.js';
+import { reasonOfCode, type UnreachableReason } from './unreachable.js';
 
 /** Bytes of the header of an echo and of an error message alike. */
 export const ICMP_HEADER = 8;
@@ -13,6 +14,10 @@ export interface Heard {
   type: 'reply' | 'unreachable' | 'expired';
   identifier: number;
   sequence: number;
+  /** Of 'unreachable'. */
+  reason?: UnreachableReason;
+  /** Of what is too big, what is not. */
+  mtu?: number;
   /** The data of the echo, as far as it is there: who quotes may quote only its header. */
   data: Uint8Array;
   /** Of a quoted echo, where it was to go. */
@@ -96,7 +101,17 @@ export function readIcmp(family: Family, message: Uint8Array): Heard | undefined
   const type = messageType(family, message);
   if (type === undefined) return undefined;
   if (type === 'reply') return readEcho(message, type);
-  return readQuoted(family, message.subarray(ICMP_HEADER), type);
+  const quoted = readQuoted(family, message.subarray(ICMP_HEADER), type);
+  return quoted && type === 'unreachable' ? { ...quoted, ...readReason(family, message) } : quoted;
+}
+
+function readReason(family: Family, message: Uint8Array): Pick<Heard, 'reason' | 'mtu'> {
+  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+  if (family === 'inet6' && message[0] === ICMPV6.PACKET_TOO_BIG) {
+    return { reason: 'too big', mtu: view.getUint32(4) };
+  }
+  const reason = reasonOfCode(family, message[1]!);
+  return reason === 'too big' ? { reason, mtu: view.getUint16(6) } : { reason };
 }
 
 function messageType(family: Family, message: Uint8Array): Heard['type'] | undefined {

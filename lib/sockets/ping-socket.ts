@@ -2,18 +2,27 @@ import type { Internals } from '../namespaces/network.js';
 import type { Family } from '../netlink/addresses.js';
 import { AF } from '../netlink/constants.js';
 import { NsnetError, systemError } from '../syscalls/errors.js';
-import type { Fd } from '../syscalls/fd.js';
-import { type NativeWatch, native } from '../syscalls/native.js';
-import { ICMP, ICMP_FILTER, ICMPV6, ICMPV6_FILTER, IP, IPPROTO, IPV6, LEVEL, SO, SOCK } from './constants.js';
+import { native } from '../syscalls/native.js';
+import {
+  ICMP,
+  ICMP_FILTER,
+  ICMPV6,
+  ICMPV6_FILTER,
+  IP,
+  IPPROTO,
+  IPV6,
+  LEVEL,
+  PMTUDISC_DO,
+  SO,
+  SOCK,
+} from './constants.js';
 import { readControl } from './control.js';
 import { withoutIPv4Header } from './icmp.js';
-import { decodeSocketAddress, encodeSocketAddress, type SocketAddress } from './socket-address.js';
+import { integer, type Message, MessageSocket } from './message-socket.js';
+import { decodeSocketAddress, type SocketAddress } from './socket-address.js';
 
 /** Bytes of packets that may wait for the event loop; the kernel gives what it allows. */
 const BUFFER = 4 << 20;
-
-/** Errors that tell of the network and not of the socket; reading takes them away. */
-const PASSING = new Set([-11, -4, -100, -101, -110, -111, -112, -113]);
 
 /** An ICMP message that arrived. */
 export interface Received {
@@ -25,18 +34,15 @@ export interface Received {
   message: Uint8Array;
 }
 
-const integer = (value: number) => new Uint8Array(Int32Array.of(value).buffer);
-
 /** A socket for echo requests and what answers them, in the namespace it was made in. */
 export class PingSocket {
   /** False of a ping socket: the kernel has chosen the identifier, and passes on only its own replies. */
   readonly raw: boolean;
-  readonly #fd: Fd;
+  readonly #socket: MessageSocket;
   readonly #family: Family;
-  #watch: NativeWatch | undefined;
 
-  private constructor(fd: Fd, family: Family, raw: boolean) {
-    this.#fd = fd;
+  private constructor(socket: MessageSocket, family: Family, raw: boolean) {
+    this.#socket = socket;
     this.#family = family;
     this.raw = raw;
   }
@@ -49,16 +55,16 @@ export class PingSocket {
   static async open(inner: Internals, family: Family, subject: string): Promise<PingSocket> {
     const domain = family === 'inet' ? AF.INET : AF.INET6;
     const protocol = family === 'inet' ? IPPROTO.ICMP : IPPROTO.ICMPV6;
-    const make = (type: number) => inner.socket(domain, type | SOCK.NONBLOCK, protocol);
+    const make = (type: number) => MessageSocket.open(inner, domain, type, protocol);
     let raw = true;
-    const fd = await make(SOCK.RAW).catch((error: unknown) => {
+    const made = await make(SOCK.RAW).catch((error: unknown) => {
       if (!isForbidden(error)) throw error;
       raw = false;
       return make(SOCK.DGRAM).catch((second: unknown) => {
         throw isForbidden(second) ? forbidden(subject) : second;
       });
     });
-    const socket = new PingSocket(fd, family, raw);
+    const socket = new PingSocket(made, family, raw);
     try {
       socket.#configure();
       return socket;
@@ -69,29 +75,24 @@ export class PingSocket {
   }
 
   #configure(): void {
-    this.#set(LEVEL.SOCKET, SO.TIMESTAMPNS, integer(1));
-    if (native().setsockopt(this.#fd.native, LEVEL.SOCKET, SO.RCVBUFFORCE, integer(BUFFER)) < 0) {
-      this.#set(LEVEL.SOCKET, SO.RCVBUF, integer(BUFFER));
+    this.#socket.set(LEVEL.SOCKET, SO.TIMESTAMPNS, integer(1));
+    if (this.#socket.trySet(LEVEL.SOCKET, SO.RCVBUFFORCE, integer(BUFFER)) < 0) {
+      this.#socket.set(LEVEL.SOCKET, SO.RCVBUF, integer(BUFFER));
     }
-    if (this.#family === 'inet6') this.#set(LEVEL.IPV6, IPV6.RECVHOPLIMIT, integer(1));
-    else if (!this.raw) this.#set(LEVEL.IP, IP.RECVTTL, integer(1));
+    if (this.#family === 'inet6') this.#socket.set(LEVEL.IPV6, IPV6.RECVHOPLIMIT, integer(1));
+    else if (!this.raw) this.#socket.set(LEVEL.IP, IP.RECVTTL, integer(1));
     if (!this.raw) return;
     if (this.#family === 'inet') {
       const wanted = (1 << ICMP.ECHO_REPLY) | (1 << ICMP.DEST_UNREACH) | (1 << ICMP.TIME_EXCEEDED);
-      this.#set(LEVEL.RAW, ICMP_FILTER, integer(~wanted));
+      this.#socket.set(LEVEL.RAW, ICMP_FILTER, integer(~wanted));
     } else {
       const blocked = new Uint32Array(8).fill(0xffffffff);
       const { DEST_UNREACH, PACKET_TOO_BIG, TIME_EXCEEDED, ECHO_REPLY } = ICMPV6;
       for (const type of [DEST_UNREACH, PACKET_TOO_BIG, TIME_EXCEEDED, ECHO_REPLY]) {
         blocked[type >> 5]! &= ~(1 << (type & 31));
       }
-      this.#set(LEVEL.ICMPV6, ICMPV6_FILTER, new Uint8Array(blocked.buffer));
+      this.#socket.set(LEVEL.ICMPV6, ICMPV6_FILTER, new Uint8Array(blocked.buffer));
     }
-  }
-
-  #set(level: number, name: number, value: Uint8Array): void {
-    const result = native().setsockopt(this.#fd.native, level, name, value);
-    if (result < 0) throw systemError(result, 'setsockopt');
   }
 
   /** TTL or hop limit of what is sent from now on. */
@@ -99,28 +100,35 @@ export class PingSocket {
     const inet = this.#family === 'inet';
     const level = inet ? LEVEL.IP : LEVEL.IPV6;
     const names = inet ? [IP.TTL, IP.MULTICAST_TTL] : [IPV6.UNICAST_HOPS, IPV6.MULTICAST_HOPS];
-    for (const name of names) this.#set(level, name, integer(ttl));
+    for (const name of names) this.#socket.set(level, name, integer(ttl));
+  }
+
+  /** What is sent from now on is never in fragments; what is too big is refused with EMSGSIZE. */
+  setDontFragment(): void {
+    if (this.#family === 'inet') {
+      this.#socket.set(LEVEL.IP, IP.MTU_DISCOVER, integer(PMTUDISC_DO));
+      return;
+    }
+    this.#socket.set(LEVEL.IPV6, IPV6.MTU_DISCOVER, integer(PMTUDISC_DO));
+    this.#socket.set(LEVEL.IPV6, IPV6.DONTFRAG, integer(1));
   }
 
   /** Sends from this address; 0 or -errno. */
-  bind(address: SocketAddress): number {
-    return native().bind(this.#fd.native, encodeSocketAddress(address));
+  bind(address: Uint8Array): number {
+    return this.#socket.bind(address);
   }
 
   /** Never waits. Bytes or -errno. */
   send(message: Uint8Array, to: Uint8Array): number {
-    return native().send(this.#fd.native, message, to);
+    return this.#socket.send(message, to);
   }
 
   /** Up to `count` of the messages that have arrived; fewer than `count` when there are no more. Never waits. */
   receive(count: number): (Received | undefined)[] {
-    const packets = native().receive(this.#fd.native, count);
-    if (typeof packets !== 'number') return packets.map(this.#read);
-    if (!PASSING.has(packets)) throw systemError(packets, 'recvmsg');
-    return [];
+    return this.#socket.receive(count).map(this.#read);
   }
 
-  readonly #read = ([bytes, address, control]: [Uint8Array, Uint8Array, Uint8Array, number]) => {
+  readonly #read = ([bytes, address, control]: Message) => {
     const from = decodeSocketAddress(address);
     const { at = native().now(), ttl = 0 } = readControl(control);
     if (!from) return undefined;
@@ -131,23 +139,16 @@ export class PingSocket {
 
   /** Calls back once when a message has arrived; until then it keeps the event loop alive. */
   whenReadable(callback: () => void): void {
-    if (this.#watch === undefined) {
-      const watch = native().watch(this.#fd.native, callback);
-      if (typeof watch === 'number') throw systemError(watch, 'epoll_ctl');
-      this.#watch = watch;
-    }
-    const armed = native().watchArm(this.#watch);
-    if (armed < 0) throw systemError(armed, 'epoll_ctl');
+    this.#socket.whenReadable(callback);
   }
 
   /** Calls back no more. */
   unwatch(): void {
-    if (this.#watch) native().watchClose(this.#watch);
+    this.#socket.unwatch();
   }
 
-  async close(): Promise<void> {
-    this.unwatch();
-    await this.#fd.close();
+  close(): Promise<void> {
+    return this.#socket.close();
   }
 }
 

@@ -1,16 +1,13 @@
-import { randomBytes } from 'node:crypto';
 import type { Internals } from '../namespaces/network.js';
 import { abortError } from '../syscalls/errors.js';
 import { native } from '../syscalls/native.js';
 import type { Echo } from './echo.js';
+import { EchoChannel } from './echo-channel.js';
 import { Echoes, type Sent } from './echoes.js';
-import { EchoMessage, readIcmp } from './icmp.js';
-import { bindError, isPassing, sendError } from './ping-errors.js';
+import { isPassing, sendError } from './ping-errors.js';
 import type { PingSettings } from './ping-options.js';
-import { PingSocket, type Received } from './ping-socket.js';
+import type { Received } from './ping-socket.js';
 import { PingStatistics, type PingSummary } from './ping-statistics.js';
-import { resolveZone, type ZonedAddress } from './ping-target.js';
-import { encodeSocketAddress, formatSocketAddress } from './socket-address.js';
 
 /** Messages that are read in one turn of the event loop. */
 const BATCH = 64;
@@ -27,10 +24,13 @@ const SETTLING = 2;
 /** Milliseconds until a socket that had no room is tried again. */
 const NO_ROOM = 5;
 
+const EMSGSIZE = 90;
+
 /** Who hears of the echoes. */
 export interface Listener {
-  decided(echo: Echo): void;
-  /** Whether so many are unread that none should be sent. */
+  /** With the milliseconds that an answer of any kind took. */
+  decided(echo: Echo, rtt?: number): void;
+  /** Whether none should be sent: so many are unread, or enough is known. */
   readonly full: boolean;
 }
 
@@ -39,15 +39,13 @@ export class Pinger {
   /** The summary, once nothing of the run is left. Rejects with the error that ended it. */
   readonly done: Promise<PingSummary>;
   readonly #inner: Internals;
-  readonly #target: ZonedAddress;
   readonly #settings: PingSettings;
   readonly #listener: Listener;
-  readonly #message: EchoMessage;
   readonly #echoes = new Echoes();
   readonly #statistics = new PingStatistics();
-  readonly #zones = new Map<number, string>();
-  #socket: PingSocket | undefined;
-  #to: Uint8Array = new Uint8Array();
+  /** Ends what is waited for before the first request. */
+  readonly #opening = new AbortController();
+  #channel: EchoChannel | undefined;
   #sent = 0;
   /** By performance.now(), as all that is waited for. */
   #nextSend = 0;
@@ -56,12 +54,10 @@ export class Pinger {
   #stopped: { error?: unknown } | undefined;
   #wake = () => {};
 
-  constructor(inner: Internals, target: ZonedAddress, settings: PingSettings, listener: Listener) {
+  constructor(inner: Internals, settings: PingSettings, listener: Listener) {
     this.#inner = inner;
-    this.#target = target;
     this.#settings = settings;
     this.#listener = listener;
-    this.#message = new EchoMessage(target, randomBytes(2).readUInt16BE(), settings.size);
     this.done = this.#run();
     this.done.catch(() => {});
   }
@@ -71,8 +67,14 @@ export class Pinger {
     if (this.#stopped) return;
     this.#stopped = { error };
     this.#cancelTimer();
-    this.#socket?.unwatch();
+    this.#opening.abort();
+    this.#channel?.unwatch();
     this.#wake();
+  }
+
+  /** Requests until now. */
+  get sent(): number {
+    return this.#sent;
   }
 
   /** There is room again for what was to be sent by now. */
@@ -90,37 +92,17 @@ export class Pinger {
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
       if (signal?.aborted) onAbort();
-      else await this.#open();
+      else this.#channel = await EchoChannel.open(this.#inner, this.#settings, this.#opening.signal);
       if (!this.#stopped) await this.#untilStopped();
     } catch (error) {
       this.#stopped ??= { error };
     } finally {
       signal?.removeEventListener('abort', onAbort);
-      await this.#socket?.close();
+      await this.#channel?.close();
       forget();
     }
     if (this.#stopped?.error !== undefined) throw this.#stopped.error;
     return this.#statistics.summary(this.#sent);
-  }
-
-  /** Makes the socket and looks up the zones, all of it inside. */
-  async #open(): Promise<void> {
-    const { source, ttl, signal } = this.#settings;
-    const { family, zone } = this.#target;
-    await this.#inner.route.barrier();
-    if (this.#stopped) return;
-    const socket = await this.#inner.during(PingSocket.open(this.#inner, family, this.#subject));
-    this.#socket = socket;
-    if (ttl !== undefined) socket.setTtl(ttl);
-    const to = await resolveZone(this.#inner, this.#target, signal);
-    if (zone !== undefined) this.#zones.set(to.scope, zone);
-    this.#to = encodeSocketAddress(to);
-    if (!source || this.#stopped) return;
-    const from = await resolveZone(this.#inner, source, signal);
-    if (this.#stopped) return;
-    const scope = source.zone === undefined && source.needsZone ? to.scope : from.scope;
-    const bound = socket.bind({ ...from, scope });
-    if (bound < 0) throw bindError(bound, this.#subject, source.text);
   }
 
   async #untilStopped(): Promise<void> {
@@ -128,15 +110,11 @@ export class Pinger {
       this.#wake = resolve;
     });
     this.#nextSend = performance.now() + SETTLING;
-    this.#guarded(() => {
-      this.#listen();
-      this.#tick();
+    this.#guarded((channel) => {
+      this.#listen(channel);
+      this.#tick(channel);
     });
     await stopped;
-  }
-
-  get #subject(): string {
-    return `ping of ${this.#target.text} from ${this.#inner.subject}`;
   }
 
   get #moreToSend(): boolean {
@@ -144,38 +122,41 @@ export class Pinger {
   }
 
   get #maySend(): boolean {
-    return this.#moreToSend && !this.#listener.full && this.#echoes.size < MOST_OPEN;
+    const { window = MOST_OPEN } = this.#settings;
+    return this.#moreToSend && !this.#listener.full && this.#echoes.size < window;
   }
 
-  #guarded(work: () => void): void {
-    if (!this.#socket || this.#stopped) return;
+  #guarded(work: (channel: EchoChannel) => void): void {
+    if (!this.#channel || this.#stopped) return;
     try {
-      work();
+      work(this.#channel);
     } catch (error) {
       this.stop(error);
     }
   }
 
-  #listen(): void {
-    this.#socket?.whenReadable(() =>
+  #listen(channel: EchoChannel): void {
+    channel.whenReadable(() =>
       this.#guarded(() => {
-        for (const received of (this.#socket as PingSocket).receive(BATCH)) this.#hear(received);
+        for (const received of channel.receive(BATCH)) this.#hear(channel, received);
+        if (this.#stopped) return;
         if (this.#isOver()) {
           this.stop();
           return;
         }
-        this.#listen();
+        this.#listen(channel);
         this.resume();
       }),
     );
   }
 
   /** What is due: hears first, so that what has arrived while the event loop was busy does not count as lost. */
-  readonly #tick = (): void => {
+  readonly #tick = (channel: EchoChannel): void => {
     this.#cancelTimer();
-    this.#hearAll();
+    this.#hearAll(channel);
     this.#lose();
-    if (this.#maySend && performance.now() >= this.#nextSend) this.#send();
+    if (this.#stopped) return;
+    if (this.#maySend && performance.now() >= this.#nextSend) this.#send(channel);
     if (this.#stopped) return;
     if (this.#isOver()) this.stop();
     else this.#schedule();
@@ -202,12 +183,11 @@ export class Pinger {
     }
   }
 
-  #send(): void {
+  #send(channel: EchoChannel): void {
     const now = performance.now();
     const sequence = this.#sent + 1;
-    const bytes = this.#message.numbered(sequence);
     const at = native().now();
-    const result = (this.#socket as PingSocket).send(bytes, this.#to);
+    const result = channel.send(sequence);
     if (result < 0 && isPassing(result)) {
       this.#noRoomSince ??= now;
       if (now - this.#noRoomSince < this.#settings.timeout) {
@@ -216,32 +196,32 @@ export class Pinger {
       }
     }
     this.#noRoomSince = undefined;
-    if (result < 0 && sequence === 1) {
-      this.stop(sendError(result, this.#subject));
+    const isOutcome = sequence > 1 || (result === -EMSGSIZE && channel.forbidsFragments);
+    if (result < 0 && !isOutcome) {
+      this.stop(sendError(result, channel.subject));
       return;
     }
     this.#sent = sequence;
     this.#nextSend = Math.max(this.#nextSend + this.#settings.interval, now);
     if (result < 0) {
-      const from = this.#target.family === 'inet' ? '0.0.0.0' : '::';
-      this.#decide({ sequence, type: 'unreachable', from });
+      this.#decide({ sequence, type: 'unreachable', ...channel.refusal(result) });
       return;
     }
     const forgotten = this.#echoes.add({ sequence, at, deadline: now + this.#settings.timeout });
     if (forgotten) this.#decide({ sequence: forgotten.sequence, type: 'lost' });
   }
 
-  #decide(echo: Echo): void {
+  #decide(echo: Echo, rtt?: number): void {
     this.#statistics.count(echo);
-    this.#listener.decided(echo);
+    this.#listener.decided(echo, rtt);
   }
 
   /** Hears all that had arrived when this was called, and not for ever what is still arriving. */
-  #hearAll(): void {
+  #hearAll(channel: EchoChannel): void {
     const now = native().now();
     for (;;) {
-      const batch = (this.#socket as PingSocket).receive(BATCH);
-      for (const received of batch) this.#hear(received);
+      const batch = channel.receive(BATCH);
+      for (const received of batch) this.#hear(channel, received);
       const last = batch.at(-1);
       if (batch.length < BATCH || (last && last.at > now)) return;
     }
@@ -255,34 +235,41 @@ export class Pinger {
     }
   }
 
-  #hear(received: Received | undefined): void {
-    if (!received) return;
-    const heard = readIcmp(this.#target.family, received.message);
-    if (!heard || !this.#message.isOurs(heard, (this.#socket as PingSocket).raw)) return;
+  #hear(channel: EchoChannel, received: Received | undefined): void {
+    const heard = received && !this.#stopped && channel.read(received);
+    if (!heard) return;
     if (heard.type === 'reply') {
-      this.#replied(heard.sequence, received);
+      this.#replied(channel, heard.sequence, received);
       return;
     }
     const sent = this.#echoes.take(heard.sequence);
     if (!sent) return;
-    const from = formatSocketAddress(received.from, this.#zones);
-    this.#decide({ sequence: sent.sequence, type: heard.type, from });
+    const { sequence } = sent;
+    const { type, reason, mtu } = heard;
+    const from = channel.format(received.from);
+    const why = { ...(reason && { reason }), ...(mtu !== undefined && { mtu }) };
+    this.#decide({ sequence, type, from, ...why }, elapsed(sent, received));
   }
 
-  #replied(wire: number, { from, ttl, at, message }: Received): void {
+  #replied(channel: EchoChannel, wire: number, received: Received): void {
     const open = this.#echoes.take(wire);
     const sent: Sent | undefined = open ?? this.#echoes.answered(wire);
     if (!sent) return;
     const { sequence } = sent;
-    // The wall clock may have been set back meanwhile.
-    const rtt = Math.max(0, Number(at - sent.at) / 1e6);
+    const rtt = elapsed(sent, received);
     if (open && rtt > this.#settings.timeout) {
       this.#decide({ sequence, type: 'lost' });
       return;
     }
     if (open) this.#echoes.remember(sent);
     const type = open ? 'reply' : 'duplicate';
-    const address = formatSocketAddress(from, this.#zones);
-    this.#decide({ sequence, type, from: address, ttl, bytes: message.length, rtt });
+    const { ttl, message } = received;
+    const from = channel.format(received.from);
+    this.#decide({ sequence, type, from, ttl, bytes: message.length, rtt }, rtt);
   }
+}
+
+/** Milliseconds. The wall clock may have been set back meanwhile. */
+function elapsed(sent: Sent, received: Received): number {
+  return Math.max(0, Number(received.at - sent.at) / 1e6);
 }

@@ -10,14 +10,17 @@ export interface SocketAddress {
   bytes: Uint8Array;
   /** 0 for none. */
   scope: number;
+  /** Default 0. */
+  port?: number;
 }
 
-/** struct sockaddr_in or sockaddr_in6, with port 0. */
-export function encodeSocketAddress({ bytes, scope }: SocketAddress): Uint8Array {
+/** struct sockaddr_in or sockaddr_in6. */
+export function encodeSocketAddress({ bytes, scope, port = 0 }: SocketAddress): Uint8Array {
   const inet = bytes.length === 4;
   const address = new Uint8Array(inet ? SIZE.in : SIZE.in6);
   const view = new DataView(address.buffer);
   view.setUint16(0, inet ? AF.INET : AF.INET6, littleEndian);
+  view.setUint16(2, port);
   address.set(bytes, inet ? 4 : 8);
   if (!inet) view.setUint32(24, scope, littleEndian);
   return address;
@@ -28,9 +31,10 @@ export function decodeSocketAddress(address: Uint8Array): SocketAddress | undefi
   if (address.length < SIZE.in) return undefined;
   const view = new DataView(address.buffer, address.byteOffset, address.byteLength);
   const family = view.getUint16(0, littleEndian);
-  if (family === AF.INET) return { bytes: address.subarray(4, 8), scope: 0 };
+  const port = view.getUint16(2);
+  if (family === AF.INET) return { bytes: address.subarray(4, 8), scope: 0, port };
   if (family !== AF.INET6 || address.length < SIZE.in6) return undefined;
-  return { bytes: address.subarray(8, 24), scope: view.getUint32(24, littleEndian) };
+  return { bytes: address.subarray(8, 24), scope: view.getUint32(24, littleEndian), port };
 }
 
 /** As text; a link-local address with its zone: 'fe80::1%eth0', by index where the name is not known. */

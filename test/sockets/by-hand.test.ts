@@ -41,6 +41,27 @@ describe('a host that answers by hand', () => {
     expect(await run).toMatchObject({ sent: 2, received: 2, lost: 0 });
   });
 
+  test('answers twice by IPv6, the kernel and by hand', async () => {
+    await using socket = await far.raw({ family: 'inet6', protocol: 'icmpv6' });
+    const answering = (async () => {
+      for await (const { bytes, from } of socket) {
+        if (bytes[0] !== 128) continue;
+        const reply = bytes.slice();
+        reply[0] = 129;
+        await socket.send(reply, from);
+      }
+    })();
+    const run = near.ping(FAR.inet6, { count: 2, interval: 50 });
+    expect(await collect(run)).toMatchObject([
+      { sequence: 1, type: 'reply', from: FAR.inet6 },
+      { sequence: 1, type: 'duplicate', from: FAR.inet6, ttl: 64, bytes: 64 },
+      { sequence: 2, type: 'reply' },
+    ]);
+    expect(await run).toMatchObject({ sent: 2, received: 2, lost: 0 });
+    await socket.close();
+    await answering;
+  });
+
   test('answers out of order', async () => {
     const requests: Uint8Array[] = [];
     await using _peer = await byHand((peer, request) => {
@@ -102,7 +123,7 @@ describe('a host that answers by hand', () => {
     });
     const run = near.ping(FAR.inet, { count: 2, interval: 20 });
     expect(await collect(run)).toEqual([
-      { sequence: 1, type: 'unreachable', from: FAR.inet },
+      { sequence: 1, type: 'unreachable', from: FAR.inet, reason: 'net' },
       { sequence: 2, type: 'expired', from: FAR.inet },
     ]);
     expect(await run).toEqual({ sent: 2, received: 0, lost: 2 });
@@ -113,7 +134,7 @@ describe('a host that answers by hand', () => {
       peer.send(quoting(3, packet.slice(0, 28)), NEAR.inet),
     );
     const [echo] = await collect(near.ping(FAR.inet, { count: 1 }));
-    expect(echo).toEqual({ sequence: 1, type: 'unreachable', from: FAR.inet });
+    expect(echo).toEqual({ sequence: 1, type: 'unreachable', from: FAR.inet, reason: 'net' });
   });
 
   test.each<[string, (packet: Uint8Array) => Uint8Array]>([

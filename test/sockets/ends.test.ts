@@ -47,6 +47,17 @@ test('a second loop throws', async () => {
   expect(() => run[Symbol.asyncIterator]()).toThrow(TypeError);
 });
 
+test('a run has catch() and finally(), as a promise', async () => {
+  let settled = 0;
+  const count = () => void settled++;
+  expect(await near.ping(FAR.inet, { count: 1 }).finally(count)).toMatchObject({ received: 1 });
+  const refused = near.ping(FAR.inet, { count: 1, signal: AbortSignal.abort() });
+  expect(await refused.catch((error) => (error as Error).name)).toBe('AbortError');
+  await expect(refused.finally(count)).rejects.toThrow('abort');
+  expect(settled).toBe(2);
+  nothingLeft();
+});
+
 test('many who ask at once are answered in turn', async () => {
   const iterator = near.ping(FAR.inet, { count: 2, interval: 5 })[Symbol.asyncIterator]();
   const results = await Promise.all([iterator.next(), iterator.next(), iterator.next(), iterator.next()]);

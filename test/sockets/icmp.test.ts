@@ -124,9 +124,10 @@ describe.each([
   });
 
   test('its address, to the kernel and back', () => {
-    const raw = encodeSocketAddress({ bytes: target.bytes, scope: family === 'inet' ? 0 : 7 });
+    const given = { bytes: target.bytes, scope: family === 'inet' ? 0 : 7, port: 4242 };
+    const raw = encodeSocketAddress(given);
     const back = decodeSocketAddress(raw);
-    expect(back).toEqual({ bytes: target.bytes, scope: family === 'inet' ? 0 : 7 });
+    expect(back).toEqual(given);
     expect(decodeSocketAddress(raw.slice(0, -1))).toBeUndefined();
     if (!back || family === 'inet') return;
     expect(formatSocketAddress(back)).toBe('2001:db8::1%7');

@@ -61,8 +61,16 @@ describe.each(['inet', 'inet6'] as const)('%s through two routers', (family) => 
   test('unreachable, says the router that has no way there', async () => {
     await all[1].routes.add({ destination: prefix, type: 'unreachable' });
     const [echo] = await collect(all[0].ping(away, { count: 1 }));
-    expect(echo).toEqual({ sequence: 1, type: 'unreachable', from: routers[0] });
+    const reason = family === 'inet' ? 'host' : 'net';
+    expect(echo).toEqual({ sequence: 1, type: 'unreachable', from: routers[0], reason });
     await all[1].routes.delete({ destination: prefix, type: 'unreachable' });
+  });
+
+  test('prohibited, says the router that may not let it through', async () => {
+    await all[1].routes.add({ destination: prefix, type: 'prohibit' });
+    const [echo] = await collect(all[0].ping(away, { count: 1 }));
+    expect(echo).toEqual({ sequence: 1, type: 'unreachable', from: routers[0], reason: 'prohibited' });
+    await all[1].routes.delete({ destination: prefix, type: 'prohibit' });
   });
 
   test('lost, where a router drops it without a word', async () => {
@@ -80,9 +88,33 @@ describe.each(['inet', 'inet6'] as const)('%s through two routers', (family) => 
     const links = await Promise.all([all[1].links.get('right'), all[2].links.get('left')]);
     await Promise.all(links.map((link) => link.set({ mtu: 1300 })));
     const echoes = await collect(all[0].ping(host, { count: 4, interval: 50, size: 1400 }));
-    expect(echoes[0]).toEqual({ sequence: 1, type: 'unreachable', from: routers[0] });
+    const tooBig = { type: 'unreachable', reason: 'too big', mtu: 1300 };
+    expect(echoes[0]).toEqual({ sequence: 1, from: routers[0], ...tooBig });
     // By now either side has learned the MTU of the way, and sends fragments.
     expect(echoes).toContainEqual(expect.objectContaining({ sequence: 4, type: 'reply', bytes: 1408 }));
+
+    const local = { ...tooBig, from: family === 'inet' ? '0.0.0.0' : '::' };
+    const options = { count: 2, interval: 10, dontFragment: true };
+    const run = all[0].ping(host, { ...options, size: 1400 });
+    expect(await collect(run)).toEqual([
+      { sequence: 1, ...local },
+      { sequence: 2, ...local },
+    ]);
+    expect(await run).toEqual({ sent: 2, received: 0, lost: 2 });
+    const headers = family === 'inet' ? 28 : 48;
+    expect(await all[0].ping(host, { ...options, size: 1300 - headers })).toMatchObject({ received: 2 });
+    expect(await all[0].ping(host, { ...options, size: 1301 - headers })).toMatchObject({ lost: 2 });
+  });
+
+  test('without fragments: a router says what is too big, then the kernel has learned it', async () => {
+    const links = await Promise.all([all[1].links.get('right'), all[2].links.get('left')]);
+    await Promise.all(links.map((link) => link.set({ mtu: 1290 })));
+    const options = { count: 3, interval: 30, size: family === 'inet' ? 1270 : 1250, dontFragment: true };
+    const [first, ...rest] = await collect(all[0].ping(host, options));
+    const tooBig = { type: 'unreachable', reason: 'too big', mtu: 1290 };
+    expect(first).toEqual({ sequence: 1, from: routers[0], ...tooBig });
+    const from = family === 'inet' ? '0.0.0.0' : '::';
+    expect(rest).toEqual([2, 3].map((sequence) => ({ sequence, from, ...tooBig })));
   });
 });
 
@@ -102,7 +134,7 @@ describe('on one link', () => {
       ]);
       const from = host.includes(':') ? NEAR.inet6 : NEAR.inet;
       const [echo] = await collect(near.ping(host, { count: 1, timeout: 20_000 }));
-      expect(echo).toEqual({ sequence: 1, type: 'unreachable', from });
+      expect(echo).toEqual({ sequence: 1, type: 'unreachable', from, reason: 'host' });
     },
   );
 
@@ -147,8 +179,27 @@ describe('on one link', () => {
       if (echoes.length > 4 && echo.type === 'reply') break;
     }
     expect(echoes.slice(0, 2)).toMatchObject([{ type: 'reply' }, { type: 'reply' }]);
-    expect(echoes).toContainEqual({ sequence: 4, type: 'unreachable', from: '0.0.0.0' });
+    expect(echoes).toContainEqual({
+      sequence: 4,
+      type: 'unreachable',
+      from: '0.0.0.0',
+      reason: 'net',
+    });
     expect(echoes.at(-1)).toMatchObject({ type: 'reply', from: '10.66.0.1' });
+  });
+
+  test.each(['inet', 'inet6'] as const)('%s: too big for the link, without fragments', async (family) => {
+    const headers = family === 'inet' ? 28 : 48;
+    const options = { count: 1, dontFragment: true };
+    expect(await near.ping(FAR[family], { ...options, size: 1500 - headers })).toMatchObject({ received: 1 });
+    for (const source of [undefined, NEAR[family]]) {
+      const run = near.ping(FAR[family], { ...options, size: 1501 - headers, source });
+      const from = family === 'inet' ? '0.0.0.0' : '::';
+      expect(await collect(run)).toEqual([
+        { sequence: 1, type: 'unreachable', from, reason: 'too big', mtu: 1500 },
+      ]);
+    }
+    expect(await near.ping(FAR[family], { count: 1, size: 1501 - headers })).toMatchObject({ received: 1 });
   });
 
   test('a broadcast address is refused', async () => {

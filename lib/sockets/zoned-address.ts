@@ -21,12 +21,21 @@ function isOfOneLink({ family, bytes }: IPAddress): boolean {
   return bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
 }
 
-/** Reads an address with its zone, if it has one. */
-export function parseZonedAddress(argument: string, text: unknown): ZonedAddress {
+/** Reads an address with its zone, if it has one. `expected` is what an error says may be given. */
+export function parseZonedAddress(
+  argument: string,
+  text: unknown,
+  expected = 'an IPv4 or IPv6 address',
+): ZonedAddress {
   checkString(argument, text);
   const percent = text.indexOf('%');
   const zone = percent < 0 ? undefined : text.slice(percent + 1);
-  const address = read(argument, percent < 0 ? text : text.slice(0, percent), text);
+  let address: IPAddress;
+  try {
+    address = parseAddress(percent < 0 ? text : text.slice(0, percent));
+  } catch {
+    throw invalidValue(argument, expected, text);
+  }
   const needsZone = isOfOneLink(address);
   if (zone !== undefined && (zone === '' || !needsZone)) {
     throw invalidValue(argument, 'a zone only with a link-local IPv6 address, as fe80::1%eth0,', text);
@@ -35,17 +44,9 @@ export function parseZonedAddress(argument: string, text: unknown): ZonedAddress
   return { ...address, zone, needsZone, text: zone === undefined ? plain : `${plain}%${zone}` };
 }
 
-function read(argument: string, address: string, given: string): IPAddress {
-  try {
-    return parseAddress(address);
-  } catch {
-    throw invalidValue(argument, 'an IPv4 or IPv6 address (host names are not resolved)', given);
-  }
-}
-
 /** The same, of a destination: link-local needs a zone. */
-export function parseDestination(argument: string, text: unknown): ZonedAddress {
-  const address = parseZonedAddress(argument, text);
+export function parseDestination(argument: string, text: unknown, expected?: string): ZonedAddress {
+  const address = parseZonedAddress(argument, text, expected);
   if (address.zone === undefined && address.needsZone) {
     throw invalidValue(argument, `a link-local address with its device, as ${address.text}%eth0,`, text);
   }

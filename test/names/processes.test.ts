@@ -1,0 +1,29 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, test } from 'vitest';
+import { scaled } from '../support/scale.js';
+import { node, run } from '../support/witness.js';
+
+const program = (name: string) => fileURLToPath(new URL(`programs/${name}.mjs`, import.meta.url));
+
+describe('a program ends by itself', () => {
+  test.concurrent.each([
+    ['idle', '10.0.0.1\n'],
+    ['waiting', 'ENOTFOUND\n'],
+    ['aborted', 'AbortError\n'],
+    ['closed', 'ERR_NSNET_CLOSED\n'],
+  ])('%s', async (story, output) => {
+    const [file = '', ...args] = node;
+    expect(await run(file, [...args, program('alive'), story])).toBe(output);
+  });
+});
+
+test('a worker terminated in the middle', async () => {
+  for (let i = 0; i < scaled(10, 2); i++) {
+    const worker = new Worker(program('worker'));
+    await once(worker, 'message');
+    await new Promise((resolve) => setTimeout(resolve, i * 2));
+    await worker.terminate();
+  }
+});
