@@ -5,11 +5,12 @@ import { IFF, RTM } from '../rtnetlink/constants.js';
 import { link as codec, type LinkBrief, type LinkRequest } from '../rtnetlink/link.js';
 import { abortError, NsnetError, withDetails, withNotUndone } from '../syscalls/errors.js';
 import { addressRequest } from './addresses.js';
+import { bridgePortRequest } from './bridge-port.js';
 import { Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
 import { takenEnds } from './dying.js';
 import { type Attributes, attributesOf, type End, subjectOf } from './end.js';
 import { altNamesRequest, deleteLinkRequest, explainLink, nameInUse } from './requests.js';
-import type { LinkOptions } from './types.js';
+import type { DeviceData, LinkOptions, LinkRef } from './types.js';
 
 /** How long a name may be taken by a link whose far end's namespace is being torn down; that takes some 50 ms. */
 const DYING_MILLISECONDS = 5000;
@@ -22,10 +23,14 @@ export interface Making {
   far?: End;
   /** IFLA_INFO_KIND. */
   kind: string;
-  /** IFLA_INFO_DATA. */
-  data?: object;
+  /** IFLA_INFO_DATA; a function where it names devices, which are looked up first. */
+  data?: object | DeviceData;
+  /** Devices that `data` names. */
+  devices?: readonly (LinkRef | undefined)[];
   /** What else RTM_NEWLINK is to say. */
   attributes?: Attributes;
+  /** What the kind knows of the causes of refusals. */
+  explain?: (error: NsnetError) => NsnetError;
 }
 
 /** Reads it by its name, in the same send as what makes it. */
@@ -61,7 +66,7 @@ export async function makeLink<T>(making: Making, build: () => Promise<T>): Prom
       return await finish(making, made, build);
     } catch (error) {
       // What came of `made` is known by now.
-      const taken = error instanceof NsnetError && error.code === 'EEXIST' && (await failed(made));
+      const taken = isTaken(error) && (await failed(made));
       if (!taken || performance.now() > until) throw error;
       const held = await takenEnds(ends);
       if (held.length > 0) throw withDetails(error, { hint: takenHint(making, held) });
@@ -71,6 +76,10 @@ export async function makeLink<T>(making: Making, build: () => Promise<T>): Prom
     }
   }
 }
+
+/** A name that is in use; what of a kind's own is, the kernel says in words. */
+const isTaken = (error: unknown): error is NsnetError =>
+  error instanceof NsnetError && error.code === 'EEXIST' && error.kernel === undefined;
 
 const endsOf = ({ near, far }: Making): End[] => (far ? [near, far] : [near]);
 
@@ -87,7 +96,8 @@ const failed = (work: Promise<unknown>): Promise<boolean> =>
   );
 
 /** RTM_NEWLINK. It makes the far end too, which cannot be up before the near end is there (ENOTCONN). */
-function create({ near, far, kind, data, attributes }: Making): Promise<void> {
+function create(making: Making): Promise<void> {
+  const { near, far, kind, data, attributes, devices: named = [], explain = explainLink } = making;
   const { inner, options } = near;
   const { master, up, signal } = options;
   const devices = Devices.of(inner);
@@ -100,20 +110,21 @@ function create({ near, far, kind, data, attributes }: Making): Promise<void> {
     codec,
     prepare: (ask) => {
       if (signal?.aborted) throw abortError(signal);
-      return devices.prepare(master, ask);
+      return devices.prepareAll([master, ...named], ask);
     },
     body: () => {
+      const content = typeof data === 'function' ? data((ref) => devices.index(ref)) : data;
       const all = {
         ...attributesOf(near),
         ...attributes,
-        linkinfo: { kind, data } as never,
+        linkinfo: { kind, data: content } as never,
         ...(master != null && { master: devices.index(master) }),
       };
       forgetNames(inner);
       return { flags, change: flags, attributes: all };
     },
     subject: endsOf({ near, far, kind }).map(subjectOf).join(' and '),
-    explain: explainLink,
+    explain,
   });
 }
 
@@ -146,14 +157,16 @@ function furnish({ near, far }: Making, known: Gate): Promise<unknown>[] {
   const index = () => (near.message as LinkBrief).index;
   const { alias, up } = near.options;
   const changed = change(near, far ? { alias, up } : { alias }, index, known);
-  const work = [...changed, ...add(near, index, known)];
-  if (changed.length > 0 || near.options.altNames?.length) work.push(look(near, index, known));
+  const port = bridgePort(near, index, known);
+  const work = [...changed, ...port, ...add(near, index, known)];
+  if (changed.length + port.length > 0 || near.options.altNames?.length) work.push(look(near, index, known));
   if (!far) return work;
   const farIndex = () => (near.message as LinkBrief).attributes.link as number;
   // A look at an end that is up before it was ever looked at costs a grace period of the kernel's, as long as the
   // other end is not up: linkwatch_sync_dev() deactivates it.
   if (far.options.up) work.push(look(far, farIndex, known));
-  work.push(...change(far, far.options, farIndex, known), ...add(far, farIndex, known));
+  work.push(...change(far, far.options, farIndex, known), ...bridgePort(far, farIndex, known));
+  work.push(...add(far, farIndex, known));
   return [...work, look(far, farIndex, known)];
 }
 
@@ -210,6 +223,14 @@ function change(
     signal: options.signal,
   };
   return [inner.route.run(request)];
+}
+
+/** What it is set to as a port of its master, which it has by then. */
+function bridgePort(end: End, index: () => number, known: Gate): Promise<unknown>[] {
+  const { inner, options } = end;
+  if (options.bridgePort === undefined) return [];
+  const how = { prepare: known, signal: options.signal };
+  return [inner.route.run(bridgePortRequest(inner, index, options.bridgePort, subjectOf(end), how))];
 }
 
 /** Its addresses and alternative names. */

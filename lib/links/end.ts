@@ -29,11 +29,12 @@ function freeName(prefix: string): string {
 }
 
 /** Attributes that a link can be made with. */
-export function attributesOf({ name, options: { mtu, mac } }: End): Attributes {
+export function attributesOf({ name, options: { mtu, mac, linkGroup } }: End): Attributes {
   return {
     ifname: name,
     ...(mtu !== undefined && { mtu }),
     ...(mac !== undefined && { address: mac.toLowerCase() }),
+    ...(linkGroup !== undefined && { group: linkGroup }),
   };
 }
 

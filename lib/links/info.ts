@@ -4,13 +4,16 @@ import type { Codec } from '../netlink/codec.js';
 import { IFF } from '../rtnetlink/constants.js';
 import { kindData, type LinkBrief, linkKinds } from '../rtnetlink/link.js';
 import { linkFlagNames, operStates } from '../rtnetlink/names.js';
+import { bridgeOptionsOf } from './bridge-options.js';
+import { bridgePortOf, bridgePortStateOf } from './bridge-port.js';
 import { getLinkRequest, linkAnswer } from './devices.js';
 import type { LinkInfo, LinkKinds, LinkRef } from './types.js';
+import { vxlanOptionsOf } from './vxlan-options.js';
 
 /** The kinds that have a class of their own. */
 export function kindOf(message: LinkBrief): keyof LinkKinds {
   const kind = message.attributes.linkinfo?.kind;
-  return kind === 'veth' || kind === 'bridge' ? kind : 'other';
+  return kind === 'veth' || kind === 'bridge' || kind === 'vxlan' ? kind : 'other';
 }
 
 /** IFLA_INFO_DATA as the kernel sent it, also of a kind that has a table and no class yet. */
@@ -23,7 +26,7 @@ function rawData({ attributes: { linkinfo } }: LinkBrief): Uint8Array | undefine
   return bytes.array;
 }
 
-function optionsOf(message: LinkBrief): LinkKinds[keyof LinkKinds] {
+function optionsOf(message: LinkBrief, parent: string | undefined): LinkKinds[keyof LinkKinds] {
   const kind = kindOf(message);
   if (kind === 'veth') return {};
   if (kind === 'other') {
@@ -33,35 +36,24 @@ function optionsOf(message: LinkBrief): LinkKinds[keyof LinkKinds] {
     if (data) raw[2] = data;
     return info?.kind === undefined ? { raw } : { type: info.kind, raw };
   }
-  const data = kindData(message, 'bridge');
-  return {
-    stp: (data?.stpState ?? 0) !== 0,
-    vlanFiltering: (data?.vlanFiltering ?? 0) !== 0,
-    ageingTime: (data?.ageingTime ?? 0) * 10,
-  };
+  if (kind === 'vxlan') return vxlanOptionsOf(kindData(message, 'vxlan'), parent);
+  return bridgeOptionsOf(kindData(message, 'bridge'));
 }
 
 /** Index of the lower device, where it is one of this namespace. A veth's far end is not below it. */
-export function parentIndex({
-  index,
-  attributes: { link, linkNetnsid, linkinfo },
-}: LinkBrief): number | undefined {
-  if (
-    link === undefined ||
-    link === 0 ||
-    link === index ||
-    linkNetnsid !== undefined ||
-    linkinfo?.kind === 'veth'
-  ) {
-    return undefined;
-  }
-  return link;
+export function parentIndex(message: LinkBrief): number | undefined {
+  const { link, linkNetnsid, linkinfo } = message.attributes;
+  if (linkNetnsid !== undefined || linkinfo?.kind === 'veth') return undefined;
+  // A VXLAN tells it among its own data.
+  const index = linkinfo?.kind === 'vxlan' ? kindData(message, 'vxlan')?.link : link;
+  return index === 0 || index === message.index ? undefined : index;
 }
 
 /** A link as data. `nameOf` gives names for indexes. */
 export function infoOf(message: LinkBrief, nameOf: (index: number) => string | undefined): LinkInfo {
   const { attributes } = message;
-  const parent = parentIndex(message);
+  const lower = parentIndex(message);
+  const parent = lower === undefined ? undefined : (nameOf(lower) ?? String(lower));
   const info: LinkInfo = {
     index: message.index,
     name: attributes.ifname ?? '',
@@ -71,11 +63,16 @@ export function infoOf(message: LinkBrief, nameOf: (index: number) => string | u
     flags: linkFlagNames(message.flags),
     mtu: attributes.mtu ?? 0,
     altNames: attributes.propList?.altIfname ?? [],
-    options: optionsOf(message),
+    linkGroup: attributes.group ?? 0,
+    options: optionsOf(message, parent),
   };
   if (attributes.address !== undefined) info.mac = attributes.address;
   if (attributes.master !== undefined) info.master = nameOf(attributes.master) ?? String(attributes.master);
-  if (parent !== undefined) info.parent = nameOf(parent) ?? String(parent);
+  if (parent !== undefined) info.parent = parent;
+  const port = bridgePortOf(message);
+  if (port !== undefined) info.bridgePort = port;
+  const portState = bridgePortStateOf(message);
+  if (portState !== undefined) info.bridgePortState = portState;
   if (attributes.ifalias !== undefined) info.alias = attributes.ifalias;
   return info;
 }

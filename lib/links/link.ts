@@ -16,12 +16,13 @@ import {
 } from '../syscalls/validate.js';
 import { type AddressSpec, addressRequest } from './addresses.js';
 import { brandLink } from './brand.js';
+import { bridgePortRequest } from './bridge-port.js';
 import { checkLinkRef, Devices, forgetNames, getLinkRequest, linkAnswer } from './devices.js';
 import { readInfo } from './info.js';
 import { moveLink } from './move.js';
 import { waitUntilReady } from './ready.js';
 import { altNamesRequest, deleteLinkRequest, explainLink, explainTaken, nameInUse } from './requests.js';
-import type { LinkInfo, LinkKinds, LinkOptions, LinkStats } from './types.js';
+import type { DeviceData, LinkInfo, LinkKinds, LinkOptions, LinkRef, LinkStats } from './types.js';
 import { checkAddresses, checkLinkChanges } from './validate.js';
 
 /** What set() takes. */
@@ -75,7 +76,7 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     return this.#info.name;
   }
 
-  /** 'veth', 'bridge' or 'other'. */
+  /** 'veth', 'bridge', 'vxlan' or 'other'. */
   get kind(): K {
     return this.#info.kind;
   }
@@ -156,21 +157,29 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   async set(changes: LinkChanges<K>): Promise<void> {
     checkLinkChanges(changes, this.ownOptions());
     const inner = this.#open();
-    const { name, mtu, mac, alias, altNames, master, signal } = changes;
+    const { name, mtu, mac, alias, altNames, linkGroup, bridgePort, master, signal } = changes;
     if (master != null) checkLinkRef(master, inner, 'master');
     const data = this.dataOf(changes);
+    const named = this.devicesOf(changes);
+    for (const [key, ref] of Object.entries(named)) if (ref !== undefined) checkLinkRef(ref, inner, key);
     const devices = Devices.of(inner);
+    const indexOf = (ref: LinkRef) => devices.index(ref);
+    const dataNow = () => (typeof data === 'function' ? (data as DeviceData)(indexOf) : data);
     const attributes = (): Attributes => ({
       ...(name !== undefined && name !== this.name && { ifname: name }),
       ...(mtu !== undefined && { mtu }),
       ...(mac !== undefined && parseMac('mac', mac) && { address: mac.toLowerCase() }),
       ...(alias !== undefined && { ifalias: alias }),
+      ...(linkGroup !== undefined && { group: linkGroup }),
       ...(master !== undefined && { master: master === null ? 0 : devices.index(master) }),
-      ...(data && { linkinfo: { kind: this.kind, data } as never }),
+      ...(data && { linkinfo: { kind: this.kind, data: dataNow() } as never }),
     });
+    const prepare: Request['prepare'] = (ask) => devices.prepareAll([master, ...Object.values(named)], ask);
+    const port =
+      bridgePort && bridgePortRequest(inner, () => this.index, bridgePort, this.subject, { signal });
     if (altNames !== undefined) await this.refresh({ signal });
     const previous = this.info.altNames;
-    const changed = this.#change(attributes, { prepare: (ask) => devices.prepare(master, ask), signal });
+    const changed = this.#change(attributes, { prepare, signal, behind: port });
     await (altNames === undefined
       ? changed
       : Promise.all([changed, this.#setAltNames(inner, previous, altNames)]));
@@ -279,9 +288,19 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     return [];
   }
 
-  /** IFLA_INFO_DATA for changes of the kind's own options. */
-  protected dataOf(_changes: object): object | undefined {
+  /** IFLA_INFO_DATA for changes of the kind's own options; a function where it names devices. */
+  protected dataOf(_changes: object): object | DeviceData | undefined {
     return undefined;
+  }
+
+  /** What is known of the causes of refused changes. */
+  protected explain(error: NsnetError): NsnetError {
+    return explainLink(error);
+  }
+
+  /** The options that name devices. */
+  protected devicesOf(_changes: object): Record<string, LinkRef | undefined> {
+    return {};
   }
 
   #open(): Internals {
@@ -297,10 +316,17 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
   /** Changes it and reads it back, in one send. */
   #change(
     attributes: Attributes | (() => Attributes),
-    how: { flags?: number; change?: number; prepare?: Request['prepare']; signal?: AbortSignal },
+    how: {
+      flags?: number;
+      change?: number;
+      prepare?: Request['prepare'];
+      signal?: AbortSignal;
+      /** Issued right behind it. */
+      behind?: Request | undefined;
+    },
   ): Promise<void> {
     const inner = this.#open();
-    const { flags = 0, change = 0, prepare, signal } = how;
+    const { flags = 0, change = 0, prepare, signal, behind } = how;
     const { index, subject } = this;
     let renamed = '';
     const work = async () => {
@@ -320,10 +346,11 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
         subject,
         prepare,
         signal,
-        explain: (error) => explainLink(renamed ? explainTaken(error, nameInUse(renamed)) : error),
+        explain: (error) => this.explain(renamed ? explainTaken(error, nameInUse(renamed)) : error),
       });
+      const after = behind && inner.route.run(behind);
       const look = inner.route.request({ ...getLinkRequest(index, inner.subject), signal });
-      const [, answers] = await Promise.all([changed, look]);
+      const [, answers] = await Promise.all([changed, look, after]);
       await this.#read(inner, linkAnswer(answers));
     };
     return inner.during(work());

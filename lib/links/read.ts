@@ -19,7 +19,7 @@ export interface LinkFilter extends Call {
   up?: boolean;
 }
 
-const KINDS: readonly (keyof LinkKinds)[] = ['veth', 'bridge', 'other'];
+const KINDS: readonly (keyof LinkKinds)[] = ['veth', 'bridge', 'vxlan', 'other'];
 
 export function checkLinkFilter(filter: LinkFilter, inner: Internals): void {
   checkObject('filter', filter);

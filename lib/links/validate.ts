@@ -9,8 +9,10 @@ import {
   checkString,
   invalidType,
   invalidValue,
+  needs,
 } from '../syscalls/validate.js';
 import { checkAddressSpec } from './addresses.js';
+import { checkBridgePort } from './bridge-port.js';
 import type { LinkOptions } from './types.js';
 
 const IFNAMSIZ = 16;
@@ -35,10 +37,10 @@ export function checkAltName(name: unknown, argument = 'altNames'): asserts name
     throw invalidValue(argument, 'names of 1 to 127 bytes', name);
 }
 
-const COMMON = ['name', 'mtu', 'mac', 'alias', 'altNames', 'master', 'signal'];
+const COMMON = ['name', 'mtu', 'mac', 'alias', 'altNames', 'linkGroup', 'master', 'bridgePort', 'signal'];
 
 function checkCommon(options: Omit<LinkOptions, 'netns'>): void {
-  const { name, mtu, mac, alias, altNames, signal } = options;
+  const { name, mtu, mac, alias, altNames, linkGroup, bridgePort, signal } = options;
   if (name !== undefined) checkLinkName(name);
   if (mtu !== undefined) checkInteger('mtu', mtu, 0, 0x7fffffff);
   if (mac !== undefined) parseMac('mac', mac);
@@ -50,6 +52,8 @@ function checkCommon(options: Omit<LinkOptions, 'netns'>): void {
     if (!Array.isArray(altNames)) throw invalidType('altNames', 'an array of strings', altNames);
     for (const altName of altNames) checkAltName(altName);
   }
+  if (linkGroup !== undefined) checkInteger('linkGroup', linkGroup, 0, 0xffffffff);
+  if (bridgePort !== undefined) checkBridgePort(bridgePort);
   checkSignal(signal);
 }
 
@@ -64,6 +68,8 @@ export function checkLinkOptions(
   openInternals(options.netns, `${argument}.netns`);
   checkCommon(options);
   if (options.up !== undefined) checkBoolean('up', options.up);
+  if (options.bridgePort !== undefined && options.master == null)
+    throw needs(`${argument}.bridgePort`, 'a bridge as its `master`');
   checkAddresses(options.addresses);
 }
 

@@ -1,11 +1,5 @@
 import { Handle } from '../handles/handle.js';
-import {
-  type Internals,
-  internals,
-  liveNamespaces,
-  type NetworkNamespace,
-  openInternals,
-} from '../namespaces/network.js';
+import { internals, liveNamespaces, type NetworkNamespace, openInternals } from '../namespaces/network.js';
 import type { LinkBrief } from '../rtnetlink/link.js';
 import { invalidValue } from '../syscalls/validate.js';
 import { makeLink } from './create.js';

@@ -8,6 +8,7 @@ import {
   checkAddressSpec,
 } from '../links/addresses.js';
 import { checkLinkRef, Devices } from '../links/devices.js';
+import { dumpAddresses } from '../links/dump-addresses.js';
 import { readNames } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import type { Family } from '../netlink/addresses.js';
@@ -15,7 +16,6 @@ import type { AddressMessage } from '../rtnetlink/address.js';
 import { checkKeys, checkObject, checkSignal } from '../syscalls/validate.js';
 import type { Collection } from './collection.js';
 import { describeAddresses } from './describe.js';
-import { dumpAddresses } from './dump-addresses.js';
 import { checkFamily, matches } from './filter.js';
 import { watchTable } from './watch.js';
 import { watchedAddresses } from './watched.js';

@@ -27,6 +27,7 @@ export function describeRoute(route: Route, allTables = false): string {
   if (source !== undefined) words.push('src', source);
   if (metric !== undefined) words.push('metric', String(metric));
   if (preference !== undefined) words.push('pref', preference);
+  if (route.onlink) words.push('onlink');
   if (route.flags !== undefined) words.push(...route.flags);
   for (const hop of nextHops ?? []) {
     const via = hop.gateway === undefined ? '' : ` via ${hop.gateway}`;

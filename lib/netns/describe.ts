@@ -1,6 +1,7 @@
 import type { Call } from '../handles/listing.js';
 import { addressOf } from '../links/addresses.js';
 import { isLink } from '../links/brand.js';
+import { dumpAddresses } from '../links/dump-addresses.js';
 import { kindOf } from '../links/info.js';
 import { checkLinkFilter, dumpWholeLinks, type LinkFilter, namesByIndex } from '../links/read.js';
 import type { LinkRef } from '../links/types.js';
@@ -10,7 +11,6 @@ import type { AddressMessage } from '../rtnetlink/address.js';
 import { ARPHRD, IFF, INFINITY_LIFE_TIME } from '../rtnetlink/constants.js';
 import type { LinkMessage } from '../rtnetlink/link.js';
 import { linkFlagNames, operStates } from '../rtnetlink/names.js';
-import { dumpAddresses } from './dump-addresses.js';
 import { matches } from './filter.js';
 
 const TYPES = new Map<number, string>([

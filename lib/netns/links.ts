@@ -7,6 +7,7 @@ import type { OtherLink } from '../links/other.js';
 import { checkLinkFilter, getLink, type LinkFilter, listLinks } from '../links/read.js';
 import type { LinkInfo } from '../links/types.js';
 import type { Veth } from '../links/veth.js';
+import type { Vxlan } from '../links/vxlan.js';
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
 import type { LinkBrief } from '../rtnetlink/link.js';
 import { describeLinks } from './describe.js';
@@ -14,7 +15,7 @@ import { watchTable } from './watch.js';
 import { watchedLinks } from './watched.js';
 
 /** A link of any kind: narrows by `kind` and by instanceof. */
-export type AnyLink = Veth | Bridge | OtherLink;
+export type AnyLink = Veth | Bridge | Vxlan | OtherLink;
 
 function indexOf(link: Link | number): number {
   return typeof link === 'number' ? link : link.index;

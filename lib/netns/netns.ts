@@ -1,26 +1,54 @@
+import type { Socket as DatagramSocket } from 'node:dgram';
+import type { Agent as HttpAgent } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
+import type { Server, Socket } from 'node:net';
+import { type Capture, type CaptureOptions, capture } from '../capture/index.js';
 import type { Call } from '../handles/listing.js';
+import type { Change } from '../handles/view.js';
 import { rememberName } from '../links/devices.js';
+import { hookOf, type LookupHook } from '../names/hook.js';
+import { Names } from '../names/names.js';
+import type { ResolvedRecords, ResolvedType } from '../names/record.js';
+import { resolve, reverse } from '../names/resolve.js';
 import { privileged } from '../namespaces/credentials.js';
-import { listNamespaces } from '../namespaces/list.js';
-import { checkNetnsName, label, nameOf, pathOf, pin, pinnedNames, unpin } from '../namespaces/names.js';
+import { listNamed } from '../namespaces/list.js';
+import { checkNetnsName, label, nameOf, pathOf, pin, unpin } from '../namespaces/names.js';
 import {
+  checkWatch,
   type NamespaceInfo,
   type NamespaceSource,
-  openOfProcess,
-  openPath,
-  openSource,
+  type NamespaceWatchOptions,
 } from '../namespaces/namespace.js';
-import { type AnyNetns, internals, NetworkNamespace, openInternals } from '../namespaces/network.js';
+import { internals, openInternals } from '../namespaces/network.js';
+import { openOfProcess, openPath, openSource } from '../namespaces/open.js';
+import { identity, watchNamespaces } from '../namespaces/watch.js';
+import type { run } from '../processes/run.js';
+import type { spawn } from '../processes/spawn.js';
+import { type ConnectOptions, connect } from '../sockets/connect.js';
+import { type DatagramOptions, datagram } from '../sockets/datagram.js';
+import { lazyFetch, type NetnsFetch } from '../sockets/fetch.js';
+import {
+  type HttpAgentOptions,
+  type HttpsAgentOptions,
+  NetnsHttpAgent,
+  NetnsHttpsAgent,
+} from '../sockets/http-agent.js';
+import { type ListenOptions, listen } from '../sockets/listen.js';
+import type { Listener } from '../sockets/listener.js';
+import { type PacketOptions, packet } from '../sockets/packet.js';
+import type { PacketSocket } from '../sockets/packet-socket.js';
 import { type PingOptions, type PingRun, ping } from '../sockets/ping.js';
+import { type RawOptions, raw } from '../sockets/raw.js';
+import type { RawSocket } from '../sockets/raw-socket.js';
+import { type TracerouteOptions, type TracerouteRun, traceroute } from '../sockets/traceroute.js';
 import { abortError, NsnetError, withDetails, withNotUndone } from '../syscalls/errors.js';
 import { Fd } from '../syscalls/fd.js';
 import { native } from '../syscalls/native.js';
-import { illegalConstructor } from '../syscalls/validate.js';
-import { Addresses } from './addresses.js';
+import { checkKeys, checkObject, checkSignal, illegalConstructor } from '../syscalls/validate.js';
 import { checkNetnsOptions, makeNetns, type NetnsOptions } from './create.js';
-import { Links } from './links.js';
-import { Routes } from './routes.js';
+import { programsIn } from './exec.js';
 import { readSysctl, writeSysctl } from './sysctl.js';
+import { TabledNamespace } from './tables.js';
 
 /** The kernel gives it to the first link of a namespace (net_init of drivers/net/loopback.c). */
 const LOOPBACK_IFINDEX = 1;
@@ -46,17 +74,14 @@ interface Parts {
  * of one that create() made ends what was opened through it, takes its name away and drops the descriptor. Its links
  * go with it.
  */
-export class Netns extends NetworkNamespace {
+export class Netns extends TabledNamespace {
   /** As pinned under /run/netns, or a label in this process where there is no `path`. */
   readonly name?: string;
   /** '/run/netns/<name>' if it is pinned there. */
   readonly path?: string;
-  /** Its network interfaces: get, list, watch. */
-  readonly links: Links;
-  /** The addresses of its links: add, replace, delete, list, watch. */
-  readonly addresses: Addresses;
-  /** Its routes: add, replace, delete, list, watch. */
-  readonly routes: Routes;
+  readonly #lookup: LookupHook;
+  readonly #fetch: NetnsFetch;
+  readonly #programs = programsIn(this);
   /** Names that close() takes away. */
   readonly #attached: string[] = [];
 
@@ -67,10 +92,11 @@ export class Netns extends NetworkNamespace {
     super(handle, owned, subject, route);
     if (name !== undefined) this.name = name;
     if (path !== undefined) this.path = path;
-    const self = this as AnyNetns;
-    this.links = new Links(self);
-    this.addresses = new Addresses(self);
-    this.routes = new Routes(self);
+    const inner = internals(this);
+    const names = Names.of(inner, path);
+    names.connect = connect;
+    this.#lookup = hookOf(inner);
+    this.#fetch = lazyFetch(inner, () => this.closed);
   }
 
   /**
@@ -134,14 +160,24 @@ export class Netns extends NetworkNamespace {
     });
   }
 
-  /** Those that have a name: what `ip netns list` shows, and this process's labels. */
-  static override async list({ signal }: Call = {}): Promise<NamespaceInfo[]> {
-    const [names, all] = await Promise.all([pinnedNames(), listNamespaces(['net'], signal)]);
-    return names.map(({ name, id, path }) => ({
-      ...(all.find((info) => info.id === id) ?? { type: 'net' as const, id, pids: [] }),
-      name,
-      path,
-    }));
+  /**
+   * Those that have a name: what `ip netns list` shows, and this process's labels; once for each name. Without those
+   * that have none, which `Namespace.list({ type: 'net' })` has, too.
+   */
+  static override async list(options: Call = {}): Promise<NamespaceInfo[]> {
+    checkObject('options', options);
+    checkKeys('options', options, ['signal']);
+    checkSignal(options.signal);
+    return listNamed(options.signal);
+  }
+
+  /** What list() gives, and then what comes, goes and changes, as Namespace.watch(). */
+  static override watch(
+    options: Omit<NamespaceWatchOptions, 'type'> = {},
+  ): AsyncIterableIterator<Change<NamespaceInfo>> {
+    const { interval, ...rest } = checkWatch(options);
+    const keyOf = (info: NamespaceInfo) => `${identity(info)} ${info.name}`;
+    return watchNamespaces(() => listNamed(rest.signal), keyOf, interval, rest);
   }
 
   /** Pins it under /run/netns/<name> as well, as `ip netns attach`; close() takes the name away again. */
@@ -176,11 +212,127 @@ export class Netns extends NetworkNamespace {
   }
 
   /**
-   * ICMP echo requests to an IPv4 or IPv6 address (no host name), four if `count` does not say otherwise. Loop over it for
-   * each echo, or await it for the summary.
+   * ICMP echo requests to an IPv4 or IPv6 address, or a host name that is looked up inside; four if `count` does not say
+   * otherwise. Loop over it for each echo, or await it for the summary.
    */
   ping(host: string, options?: PingOptions): PingRun {
     return ping(openInternals(this), host, options);
+  }
+
+  /** The routers on the way to a host, as `traceroute -I`. Loop over it for each hop, or await it for all of them. */
+  traceroute(host: string, options?: TracerouteOptions): TracerouteRun {
+    return traceroute(openInternals(this), host, options);
+  }
+
+  /** Has a server of node:net, http, https, http2 or tls listen in this namespace: see ListenOptions. */
+  async listen(server: Server, options?: ListenOptions): Promise<Listener> {
+    const inner = openInternals(this);
+    return inner.during(listen(inner, server, options));
+  }
+
+  /** A TCP connection from inside this namespace, as a net.Socket that is connected already. */
+  async connect(options: ConnectOptions): Promise<Socket> {
+    return connect(openInternals(this), options);
+  }
+
+  /** A UDP socket inside this namespace as a dgram.Socket, bound already. */
+  async datagram(type: 'udp4' | 'udp6', options?: DatagramOptions): Promise<DatagramSocket> {
+    const inner = openInternals(this);
+    return inner.during(datagram(inner, type, options));
+  }
+
+  /** A raw socket: IP packets of one protocol, as they are on the wire. */
+  async raw(options: RawOptions): Promise<RawSocket> {
+    const inner = openInternals(this);
+    return inner.during(raw(inner, options));
+  }
+
+  /** A packet socket: whole frames of one link, or of all. */
+  async packet(options?: PacketOptions): Promise<PacketSocket> {
+    const inner = openInternals(this);
+    return inner.during(packet(inner, options));
+  }
+
+  /** An agent of node:http whose connections begin in this namespace; a new one each time, destroyed by close(). */
+  httpAgent(options?: HttpAgentOptions): HttpAgent {
+    return new NetnsHttpAgent(openInternals(this), options);
+  }
+
+  /** The same of node:https. */
+  httpsAgent(options?: HttpsAgentOptions): HttpsAgent {
+    return new NetnsHttpsAgent(openInternals(this), options);
+  }
+
+  /** fetch() whose connections begin in this namespace, and whose names are resolved in it. Needs undici 7. */
+  get fetch(): NetnsFetch {
+    return this.#fetch;
+  }
+
+  /**
+   * Resolves names as this namespace sees them, in the place of dns.lookup: for the `lookup` option of net.connect(),
+   * http.request(), dgram.createSocket() and what is built on them. `hosts` is asked first, then /etc/netns/<name>/hosts,
+   * then nameservers, from inside; never this process's own resolver.
+   */
+  get lookup(): LookupHook {
+    return this.#lookup;
+  }
+
+  /**
+   * Addresses by host name, in memory: 'web' → '10.0.0.2', or several in an array; none in an empty one. Asked first; kept
+   * apart from other objects of the same namespace. Names are compared without regard to case. Values are checked when
+   * they are used.
+   */
+  get hosts(): Map<string, string | string[]> {
+    return Names.of(internals(this)).hosts;
+  }
+
+  /**
+   * Nameservers to be asked instead of those of files: '10.0.0.1', '10.0.0.1:5353', '[fd00::1]:5353', 'fe80::1%eth0'. Always
+   * asked from inside. Empty by default: then those of /etc/netns/<name>/resolv.conf, else of /etc/resolv.conf. Setting it
+   * throws ERR_INVALID_ARG_TYPE or ERR_INVALID_ARG_VALUE for what is none, and changes nothing.
+   */
+  get nameservers(): string[] {
+    return Names.of(internals(this)).nameservers;
+  }
+
+  set nameservers(value: string[]) {
+    Names.of(internals(this)).nameservers = value;
+  }
+
+  /**
+   * The records of a name by nameservers, asked from inside: what dns.promises.resolve() gives for that type. `hosts` and
+   * the search list play no part. Rejects with Node's codes: ENOTFOUND, ENODATA, ESERVFAIL, ETIMEOUT, ECONNREFUSED ….
+   */
+  resolve(hostname: string): Promise<string[]>;
+  resolve<T extends ResolvedType>(hostname: string, rrtype: T, options?: Call): Promise<ResolvedRecords[T]>;
+  async resolve(hostname: string, rrtype: ResolvedType = 'A', options?: Call): Promise<unknown> {
+    return resolve(openInternals(this), hostname, rrtype, options);
+  }
+
+  /** The names of an IP address, as dns.promises.reverse(): by `hosts`, /etc/netns/<name>/hosts, then nameservers. */
+  async reverse(ip: string, options?: Call): Promise<string[]> {
+    return reverse(openInternals(this), ip, options);
+  }
+
+  /**
+   * spawn(), of a program that is in this namespace and sees what `ip netns exec` shows: in a mount namespace of its own
+   * a /sys of this namespace, what is in /etc/netns/<name>/ in the place of its counterparts in /etc, and `hosts` in
+   * /etc/hosts, `nameservers` in /etc/resolv.conf. `namespaces` has no `net` then. With a `root`, or another's mount
+   * namespace, files are theirs. Rejects with EPERM where another /sys is forbidden, ERR_NSNET_CLOSED after close().
+   * ip-netns(8).
+   */
+  get spawn(): typeof spawn {
+    return this.#programs.spawn;
+  }
+
+  /** run(), of such a program. */
+  get run(): typeof run {
+    return this.#programs.run;
+  }
+
+  /** Catches the packets that pass through it, from now on: to loop over, or into a pcapng file. */
+  capture(options?: CaptureOptions): Capture {
+    return capture(openInternals(this), options);
   }
 
   /** Disowns it, and the names that attach() gave: close() leaves them. */

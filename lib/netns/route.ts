@@ -6,7 +6,14 @@ import { roomy } from '../netlink/roomy.js';
 import { RT_SCOPE, RT_TABLE, RTN, RTNH_F, RTPROT } from '../rtnetlink/constants.js';
 import { type Names, protocols, routeTypes, scopes, tables } from '../rtnetlink/names.js';
 import type { RouteMessage, RouteRequest } from '../rtnetlink/route.js';
-import { checkInteger, checkKeys, checkObject, invalidType, invalidValue } from '../syscalls/validate.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkKeys,
+  checkObject,
+  invalidType,
+  invalidValue,
+} from '../syscalls/validate.js';
 import { checkFamily } from './filter.js';
 
 /** A route, as it is added. */
@@ -31,6 +38,8 @@ export interface RouteSpec {
   type?: string;
   /** Of routers for IPv6, RFC 4191: 'low', 'medium' (default) or 'high'. */
   preference?: string;
+  /** The gateway is taken for a neighbour on the device, whatever addresses the device has. Default false. */
+  onlink?: boolean;
   /** Several ways; `weight` 1 to 256. */
   nextHops?: { gateway?: string; device?: LinkRef; weight?: number; flags?: string[] }[];
 }
@@ -58,6 +67,7 @@ const KEYS = [
   'protocol',
   'type',
   'preference',
+  'onlink',
   'nextHops',
   'flags',
 ];
@@ -157,6 +167,7 @@ export function checkRoute(spec: RouteSpec): CheckedRoute {
   if (source !== undefined) checkGateway('source', source, family);
   if (metric !== undefined) checkInteger('metric', metric, 0, 0xffffffff);
   if (spec.preference !== undefined) preferenceNumber(spec.preference);
+  if (spec.onlink !== undefined) checkBoolean('onlink', spec.onlink);
   const number = familyNumber(family ?? 'inet');
   if (
     spec.table === undefined &&
@@ -223,7 +234,7 @@ export function routeMessage(
     protocol: protocol === RTPROT.UNSPEC && making ? RTPROT.BOOT : protocol,
     scope: scopeOf(mode, checked, spec),
     type: type === RTN.UNSPEC && making ? RTN.UNICAST : type,
-    flags: 0,
+    flags: spec.onlink ? RTNH_F.ONLINK : 0,
     attributes,
   };
 }
@@ -259,6 +270,7 @@ export function routeOf(
       ...(flags & RTNH_F.LINKDOWN && { flags: ['linkdown'] }),
     }));
   }
+  if (message.flags & RTNH_F.ONLINK) route.onlink = true;
   if (message.flags & RTNH_F.LINKDOWN) route.flags = ['linkdown'];
   return route;
 }

@@ -93,6 +93,7 @@ function checkFilter(filter: RouteFilter, inner: Internals): void {
     'protocol',
     'type',
     'preference',
+    'onlink',
     'signal',
   ]);
   checkSignal(filter.signal);

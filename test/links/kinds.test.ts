@@ -15,7 +15,6 @@ const kinds: [string, string][] = [
   ['macvlan', 'ip link add link veth0 name macvlan0 type macvlan mode bridge'],
   ['macvtap', 'ip link add link veth0 name macvtap0 type macvtap'],
   ['vlan', 'ip link add link veth0 name vlan0 type vlan id 7'],
-  ['vxlan', 'ip link add vxlan0 type vxlan id 42 dstport 4789 local 127.0.0.1'],
   ['tun', 'ip tuntap add dev tun0 mode tun'],
   ['sit', 'ip link add sit1 type sit local 127.0.0.1'],
   ['bond', 'ip link add bond0 type bond'],

@@ -18,7 +18,16 @@ export type Intervene = (step: string, count: number) => Intervention;
 // biome-ignore lint/suspicious/noExplicitAny: any function
 type Function = (...args: any[]) => any;
 
-const jobs = ['unshare', 'sharedUser', 'open', 'readFile', 'writeFile', 'mount', 'umount', 'socket'] as const;
+const jobs = [
+  'unshare',
+  'sharedUser',
+  'open',
+  'readFile',
+  'writeFile',
+  'mount',
+  'umount',
+  'sockets',
+] as const;
 const calls = ['setsockopt', 'label'] as const;
 const files = ['mkdir', 'open', 'unlink'] as const;
 
