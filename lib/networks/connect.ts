@@ -1,0 +1,112 @@
+import type { Link } from '../links/link.js';
+import { type AnyNetns, internals } from '../namespaces/network.js';
+import { withNotUndone } from '../syscalls/errors.js';
+import { cable, loopbackUp, type Made, type Place } from './cable.js';
+import { Endpoint } from './endpoint.js';
+import type { Wish } from './endpoint-options.js';
+import { openPorts } from './open-ports.js';
+import type { Owner } from './owner.js';
+import { type PublishedPorts, publish } from './publish.js';
+import { RESOLVER, Resolver } from './resolver.js';
+import { KEPT } from './state.js';
+import type { OpenTarget } from './target.js';
+import { namesChanged } from './view.js';
+
+/** What an endpoint is made for. */
+export interface Joining extends Omit<Place, 'target' | 'owner'> {
+  /** Where ports are published and names are asked that the network does not know. */
+  outer: AnyNetns;
+  /** The device of `outer` by which packets come from the network. */
+  device: string;
+  owner: Owner;
+  target: OpenTarget;
+  /** Called once, when it has ended. */
+  ended(endpoint: Endpoint): void;
+}
+
+/** Makes an endpoint, its names and its ports; what fails is undone. */
+export async function join(joining: Joining, wish: Wish): Promise<Endpoint> {
+  const { settings, owner, target, outer, host, leases, device } = joining;
+  const { netns } = target;
+  const undo: (() => Promise<unknown>)[] = [];
+  const undoAll = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const network = { inner: internals(host), name: settings.name };
+    const upstream = settings.internal ? {} : { upstream: internals(outer) };
+    const ready = loopbackUp(internals(netns));
+    const making = cable({ ...joining, target: netns, owner: owner.id }, wish);
+    const resolving = wish.resolver ? Resolver.join(netns, { ...network, ...upstream }) : undefined;
+    const publishing = making.then(({ pair, address, address6 }) => {
+      if (settings.gatewayMode === 'routed' && !settings.internal) {
+        // Also where nothing is: whoever had the address before may have left something open.
+        return openPorts({ host, network: settings.name, end: pair.a, address, address6 }, wish.publish);
+      }
+      if (wish.publish.length === 0) return undefined;
+      const to = { ...joining, host: outer, address, address6, signal: wish.signal, owner, settings, device };
+      return publish(to, wish.publish);
+    });
+    const [cabled, leave, ports, loopback] = await Promise.allSettled([making, resolving, publishing, ready]);
+    let owned = true;
+    if (cabled.status === 'fulfilled') {
+      const { pair, address, address6 } = cabled.value;
+      namesChanged();
+      undo.push(async () => {
+        if (!owned) return;
+        await removeCable(pair.a).finally(namesChanged);
+        leases.free(address, address6);
+      });
+    }
+    if (leave.status === 'fulfilled' && leave.value) undo.push(leave.value);
+    if (ports.status === 'fulfilled' && ports.value) undo.push(ports.value.close);
+    for (const result of [loopback, cabled, leave, ports])
+      if (result.status === 'rejected') throw result.reason;
+    const { pair, address, address6, routes } = (cabled as PromiseFulfilledResult<Made>).value;
+    wish.signal?.throwIfAborted();
+    const published = (ports as PromiseFulfilledResult<PublishedPorts | undefined>).value?.published ?? [];
+    const endpoint: Endpoint = new Endpoint({
+      network: settings.name,
+      name: wish.name,
+      aliases: wish.aliases,
+      address,
+      address6,
+      gateway: routes.find((one) => !one.includes(':')),
+      gateway6: routes.find((one) => one.includes(':')),
+      netns,
+      link: pair.b,
+      hostLink: pair.a,
+      published,
+      resolvConf: resolving && `nameserver ${RESOLVER}\n`,
+      hosts: hostsOf(wish, [address, address6]),
+      keep: async () => {
+        if (!pair.a.closed && !host.closed) await pair.a.set({ alias: KEPT });
+      },
+      end: async (isOwned) => {
+        owned = isOwned;
+        try {
+          await undoAll();
+        } finally {
+          await target.close();
+          joining.ended(endpoint);
+        }
+      },
+    });
+    return endpoint;
+  } catch (error) {
+    throw await undoAll().then(
+      () => error,
+      (undoing) => withNotUndone(error, undoing),
+    );
+  }
+}
+
+/** Of a namespace that is closed the cable is gone, or will be. */
+async function removeCable(end: Link): Promise<void> {
+  if (!end.netns.closed) await end.delete();
+}
+
+function hostsOf({ name, aliases }: Wish, addresses: readonly (string | undefined)[]): string {
+  const names = [name, ...aliases].join(' ');
+  return addresses.map((address) => (address === undefined ? '' : `${address}\t${names}\n`)).join('');
+}

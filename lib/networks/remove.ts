@@ -1,0 +1,31 @@
+import { deleteLinkRequest } from '../links/requests.js';
+import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
+import type { NsnetError } from '../syscalls/errors.js';
+import { stopForwarding } from './forwarding.js';
+import { deleteRules } from './rules.js';
+import type { NetworkState } from './state.js';
+import { namesChanged } from './view.js';
+
+/** Removes a link, which may be gone. */
+export async function deleteDevice(inner: Internals, index: number, name: string): Promise<void> {
+  const subject = `link '${name}' in ${inner.subject}`;
+  await inner.route.run(deleteLinkRequest(inner, index, subject)).catch((error: NsnetError) => {
+    if (error.code !== 'ENODEV') throw error;
+  });
+  namesChanged();
+}
+
+/**
+ * Removes what there is of a network: endpoints, what was turned on for it, its device, and its rules last, so that
+ * nothing is ever without them. Again finds nothing to do.
+ */
+export async function removeNetwork(netns: AnyNetns, network: NetworkState): Promise<void> {
+  const inner = openInternals(netns);
+  const { name } = network.settings;
+  await Promise.all(
+    [...network.endpoints, ...network.ways].map(({ index, device }) => deleteDevice(inner, index, device)),
+  );
+  await stopForwarding(inner, network);
+  await deleteDevice(inner, network.index, network.device);
+  await deleteRules(netns, name);
+}
