@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 
 export const usage = `usage: node bench/run.mjs [scenario…] [options]
 
-Measures nsnet beside hand-written C, Go's netlink library, pyroute2, and the ip and mount commands. Every program
+Measures nsnet beside hand-written C, Go's netlink library, pyroute2, and the ip, mount and cp commands. Every program
 runs in network and mount namespaces of its own; the machine's own are never touched.
 
   --runs N          runs of each program, interleaved; the median counts (5)

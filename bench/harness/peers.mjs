@@ -19,6 +19,26 @@ function python() {
   return ['/usr/bin/python3', 'python3'].find(has);
 }
 
+/** Programs that connect containers, or relay: started in namespace host. */
+const NETWORKING = {
+  hand: { packages: ['nftables', 'iproute2'], present: () => Boolean(which('nft') && which('ip')) },
+  linear: { packages: ['nftables', 'iproute2'], present: () => Boolean(which('nft') && which('ip')) },
+  cni: {
+    packages: ['containernetworking-plugins', 'iptables'],
+    present: () => existsSync('/usr/lib/cni/portmap') && Boolean(which('iptables')),
+  },
+  netavark: {
+    packages: ['netavark', 'iptables'],
+    present: () => existsSync('/usr/lib/podman/netavark') && Boolean(which('iptables')),
+  },
+  socat: { packages: ['socat', 'nftables'], present: () => Boolean(which('socat') && which('nft')) },
+};
+
+const networking = (name, args) => [
+  ...['ip', 'netns', 'exec', 'host', process.execPath, join(bench, 'peers/networks/networks.mjs')],
+  ...[name, ...args],
+];
+
 export const peers = {
   c: {
     packages: ['gcc', 'libc6-dev', 'linux-libc-dev'],
@@ -26,7 +46,7 @@ export const peers = {
     build() {
       const folder = join(bench, 'peers/c');
       const sources = readdirSync(folder).filter((name) => name.endsWith('.c'));
-      compile('cc', ['-O2', '-o', join(build, 'c-peer'), ...sources], { cwd: folder });
+      compile('cc', ['-O2', '-pthread', '-o', join(build, 'c-peer'), ...sources], { cwd: folder });
     },
     command: (scenario, ...args) => [join(build, 'c-peer'), scenario, ...args],
   },
@@ -59,19 +79,49 @@ export const peers = {
       ...args,
     ],
   },
+  cp: {
+    packages: ['coreutils'],
+    present: () => Boolean(which('cp')),
+    command: (scenario, ...args) => [process.execPath, join(bench, 'peers/cp/cp.mjs'), scenario, ...args],
+  },
   ip: {
     packages: ['iproute2'],
     present: () => Boolean(which('ip')),
     command: (scenario, ...args) => [process.execPath, join(bench, 'peers/ip/ip.mjs'), scenario, ...args],
+  },
+  lsns: {
+    packages: ['util-linux'],
+    present: () => Boolean(which('lsns')),
+    command: () => [process.execPath, join(bench, 'peers/lsns/lsns.mjs')],
   },
   mount: {
     packages: ['mount'],
     present: () => Boolean(which('mount') && which('umount')),
     command: (_scenario, ...args) => [process.execPath, join(bench, 'peers/mount/mount.mjs'), ...args],
   },
+  child_process: {
+    present: () => true,
+    command: (_scenario, ...args) => [process.execPath, join(bench, 'peers/spawn/spawn.mjs'), ...args],
+  },
+  bwrap: {
+    packages: ['bubblewrap'],
+    present: () => Boolean(which('bwrap')),
+    command: (_scenario, ...args) => [process.execPath, join(bench, 'peers/spawn/spawn.mjs'), ...args],
+  },
+  crun: {
+    packages: ['crun'],
+    present: () => Boolean(which('crun')),
+    command: (_scenario, ...args) => [process.execPath, join(bench, 'peers/spawn/spawn.mjs'), ...args],
+  },
   'fuse-overlayfs': {
     packages: ['fuse-overlayfs'],
     present: () => Boolean(which('fuse-overlayfs')),
     command: (_scenario, ...args) => [process.execPath, join(bench, 'peers/mount/mount.mjs'), ...args],
   },
+  ...Object.fromEntries(
+    Object.entries(NETWORKING).map(([name, { packages, present }]) => [
+      name,
+      { packages, present, command: (_scenario, ...args) => networking(name, args) },
+    ]),
+  ),
 };

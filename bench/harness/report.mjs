@@ -1,19 +1,23 @@
 // The results as tables: aligned text for a terminal, Markdown for a README.
 import { baseline } from './measure.mjs';
-import { count, ratio, time } from './statistics.mjs';
+import { count, percent, ratio, time } from './statistics.mjs';
 
 /** One scenario as rows of cells; the first row is the head. A row that was not measured has two cells. */
 function cells(result, scenario) {
   const bases = Object.fromEntries(scenario.phases.map(({ key }) => [key, baseline(result, key)]));
   const compared = scenario.rows.some((row) => row.baseline);
   const best = (row) => row.phases.again?.median ?? row.phases.first?.median;
-  const head = ['', ...scenario.phases.flatMap(({ title }) => (compared ? [title, '× C'] : [title]))];
+  const { against = '× C' } = scenario;
+  const isCompared = ({ share }) => compared && !share;
+  const head = [''];
+  for (const phase of scenario.phases) head.push(phase.title, ...(isCompared(phase) ? [against] : []));
   if (scenario.rate) head.push(scenario.rate.title);
   const body = result.rows.map((row) => {
     if (row.reason) return [row.label, row.reason];
-    const figures = scenario.phases.flatMap(({ key }) => {
-      const value = row.phases[key]?.median;
-      return compared ? [time(value), ratio(value, bases[key])] : [time(value)];
+    const figures = scenario.phases.flatMap((phase) => {
+      const value = row.phases[phase.key]?.median;
+      const shown = phase.share ? percent(value) : time(value);
+      return isCompared(phase) ? [shown, ratio(value, bases[phase.key])] : [shown];
     });
     if (scenario.rate) figures.push(count((scenario.rate.amount / best(row)) * 1e9));
     return [row.label, ...figures];

@@ -28,4 +28,7 @@ export const ratio = (value, base) => {
   return times < 9.995 ? times.toFixed(2) : times < 99.95 ? times.toFixed(1) : times.toFixed(0);
 };
 
+/** A share of 1: '0.25 %'. */
+export const percent = (share) => (share === undefined ? '–' : `${(share * 100).toFixed(2)} %`);
+
 export const count = (value) => Math.round(value).toLocaleString('en-US');

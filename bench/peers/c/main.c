@@ -25,8 +25,14 @@ int main(int count, char** arguments) {
   if (!strcmp(scenario, "routes") && count > 2) return routes(arguments[2]);
   if (!strcmp(scenario, "dump")) return dump_routes();
   if (!strcmp(scenario, "links")) return links();
-  if (!strcmp(scenario, "mounts") && count > 2) return mounts(arguments[2]);
+  if (!strcmp(scenario, "mounts") && count > 3) return mounts(arguments[2], arguments[3]);
+  if (!strcmp(scenario, "copy") && count > 2) return copy(arguments[2]);
+  if (!strcmp(scenario, "spawn") && count > 2) return spawns(arguments[2]);
+  if (!strcmp(scenario, "namespaces")) return namespaces();
   if (!strcmp(scenario, "hold")) return hold();
-  fprintf(stderr, "usage: %s lab | star | routes one|acks|last | dump | links | mounts LOWERS | hold\n", arguments[0]);
+  if (!strcmp(scenario, "crowd") && count > 2) return crowd(arguments[2]);
+  fprintf(stderr, "usage: %s lab | star | routes one|acks|last | dump | links | mounts here|aside LOWERS | ",
+          arguments[0]);
+  fprintf(stderr, "copy small|large | spawn plain|isolated | namespaces | hold | crowd PROCESSES\n");
   return 2;
 }

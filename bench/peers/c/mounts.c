@@ -1,12 +1,15 @@
-// An overlay of so many lowers, each told to the kernel by its path: made, attached, taken off.
+// An overlay of so many lowers, each told to the kernel by its path: made, attached, taken off. On this thread, or both
+// on another one, as whoever must not wait for the kernel's locks has it done.
 #define _GNU_SOURCE
 #include "netlink.h"
 #include "peer.h"
 
 #include <linux/mount.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -49,15 +52,47 @@ static void up(int lowers) {
   close(mount);
 }
 
-int mounts(const char* count) {
-  int lowers = atoi(count);
-  if (lowers < 1 || lowers > MOST) return 2;
+static void down(void) {
+  if (syscall(SYS_umount2, PLACE "/target", 0)) fail("umount2");
+}
+
+static int asked, answered;
+
+static void* aside(void* lowers) {
+  eventfd_t what;
+  for (;;) {
+    if (eventfd_read(asked, &what)) fail("read");
+    if (what == 1)
+      up(*(int*)lowers);
+    else
+      down();
+    if (eventfd_write(answered, 1)) fail("write");
+  }
+  return NULL;
+}
+
+static void ask(eventfd_t what) {
+  if (eventfd_write(asked, what) || eventfd_read(answered, &what)) fail("eventfd");
+}
+
+int mounts(const char* way, const char* count) {
+  int lowers = atoi(count), here = !strcmp(way, "here");
+  if ((!here && strcmp(way, "aside")) || lowers < 1 || lowers > MOST) return 2;
   make_layers(lowers);
+  pthread_t thread;
+  asked = eventfd(0, EFD_CLOEXEC);
+  answered = eventfd(0, EFD_CLOEXEC);
+  if (!here && pthread_create(&thread, NULL, aside, &lowers)) fail("pthread_create");
   int64_t took[MOUNTS + 1];
   for (int i = 0; i <= MOUNTS; i++) {
     int64_t start = now();
-    up(lowers);
-    if (syscall(SYS_umount2, PLACE "/target", 0)) fail("umount2");
+    if (here) {
+      up(lowers);
+      down();
+    } else {
+      ask(1);
+      ask(2);
+    }
     took[i] = now() - start;
   }
   int64_t first = took[0];
