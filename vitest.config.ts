@@ -23,6 +23,7 @@ export default defineConfig({
     alias: [
       { find: /^nsnet$/, replacement: at('./lib/index.ts') },
       { find: /^nsnet\/syscalls$/, replacement: at('./lib/syscalls/index.ts') },
+      { find: /^nsnet\/undici$/, replacement: at('./lib/sockets/undici.ts') },
       { find: /^nsnet\/netlink$/, replacement: at('./lib/netlink/index.ts') },
     ],
   },

@@ -16,6 +16,7 @@ const needs = {
   bench: { tools: ['test'], build: all },
   kernels: { tools: ['test'], build: all },
   sanitize: { tools: ['build', 'test', 'sanitize'], build: all },
+  runtimes: { tools: [], build: [provideAddon, provideLibrary] },
   package: { tools: ['build', 'package'], build: [provideLibrary] },
   lint: { tools: ['lint'], build: [] },
   tidy: { tools: ['tidy'], build: [provideAddon] },

@@ -1,5 +1,6 @@
 // Runs the tests on other kernels than this machine's, as root and as an ordinary user. See --help.
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -44,15 +45,37 @@ async function main() {
   ];
   const cache = join(resolve(project, process.env.NSNET_CACHE ?? '.cache'), 'kernels');
   const tools = needTools();
-  const outcomes = [];
-  for (const version of new Set(values.kernel)) {
-    const outcome = await runKernel({ version, tools, cache, project, vitest, minutes });
-    if (outcome.error) console.error(outcome.error.message);
-    outcomes.push(outcome);
-  }
+  const chosen = [...new Set(values.kernel)];
+  // An emulated machine has one processor, and uses one.
+  const atOnce = Math.min(chosen.length, availableParallelism());
+  const outcomes = await inTurn(chosen, atOnce, async (version, quiet) => {
+    const lines = [];
+    const say = quiet ? (line) => lines.push(line) : console.log;
+    const outcome = await runKernel({ version, tools, cache, project, vitest, minutes, say });
+    if (outcome.error) say(outcome.error.message);
+    return { ...outcome, lines };
+  });
+  for (const { lines } of outcomes) if (lines.length) console.log(lines.join('\n'));
   const { table, ok } = summarize(outcomes);
   console.log(`\n${table}`);
   if (!ok) process.exitCode = 1;
+}
+
+/** Does it with each, so many at a time; told of each whether others are under way that print already. */
+async function inTurn(all, atOnce, work) {
+  const results = [];
+  let [next, printing] = [0, false];
+  const worker = async () => {
+    while (next < all.length) {
+      const place = next++;
+      const quiet = printing;
+      printing = true;
+      results[place] = await work(all[place], quiet);
+      if (!quiet) printing = false;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return results;
 }
 
 main().catch((error) => {

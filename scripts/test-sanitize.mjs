@@ -9,7 +9,7 @@ import { at, packaged, root } from './support/root.mjs';
 import { main, runNode, StepError, step } from './support/step.mjs';
 import { closingLine, none, sum, vitest } from './support/vitest.mjs';
 
-const directories = ['test/syscalls', 'test/namespaces', 'test/native', 'test/netns'];
+const directories = ['test/syscalls', 'test/namespaces', 'test/native', 'test/netns', 'test/volumes'];
 const leftOut = {
   'test/namespaces/attacker.test.ts': 'searches all of its memory, which has terabytes of shadow here',
   'test/native/event-loop.test.ts': 'measures time',

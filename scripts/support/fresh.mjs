@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join, relative } from 'node:path';
 import { at } from './root.mjs';
 
 const changed = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -19,7 +19,7 @@ export function isFresh(product, sources) {
 }
 
 // A build that finds nothing to change leaves its product as old as it was; the stamp tells that it looked.
-const stampOf = (product) => at('build/stamps', basename(product));
+const stampOf = (product) => at('build/stamps', relative(at('.'), product).replaceAll('/', '-'));
 
 export function markFresh(product) {
   mkdirSync(at('build/stamps'), { recursive: true });

@@ -22,7 +22,7 @@ const samples = [
   'build/Release/nsnet.node',
 ];
 
-const left = ['.git', '.cache'];
+const left = ['.git', '.cache', 'build/runtimes'];
 
 /**
  * What to spawn as uid and gid 65534 (libuv drops supplementary groups, the kernel the capabilities): node, or a copy

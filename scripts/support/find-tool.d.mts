@@ -1,0 +1,2 @@
+/** The path of a program of the system, or undefined. */
+export function findTool(name: string): string | undefined;
