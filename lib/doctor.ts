@@ -1,4 +1,5 @@
 import type { Check, Examine } from './doctor/check.js';
+import { cgroups } from './doctor/checks/cgroups.js';
 import { memory, stub } from './doctor/checks/excursions.js';
 import { limits } from './doctor/checks/limits.js';
 import { names } from './doctor/checks/names.js';
@@ -38,6 +39,7 @@ const rest: Examine[] = [
   sysctl,
   names,
   limits,
+  cgroups,
 ];
 
 /**

@@ -338,3 +338,46 @@ describe('a check that fails itself', () => {
     expect(checks.length).toBeGreaterThan(10);
   });
 });
+
+describe('cgroups', () => {
+  const scope = '/sys/fs/cgroup/user.slice/session-3.scope';
+  const v2 = {
+    '/proc/self/cgroup': '0::/user.slice/session-3.scope',
+    [`${scope}/cgroup.controllers`]: 'memory pids',
+  };
+  const refuse = (code: string) => ({ [scope]: code, '/sys/fs/cgroup/user.slice': code });
+
+  test('delegated, with which controllers', async () => {
+    expect(await check('cgroups', {})).toMatchObject({
+      ok: true,
+      found: 'v2: groups with cpu, memory, pids',
+    });
+    const few = await check('cgroups', { files: v2 });
+    expect(few).toMatchObject({ ok: false, overall: true, required: false, found: 'v2: groups without cpu' });
+    expect(few.cure).toContain('Delegate=cpu cpuset io memory pids');
+  });
+
+  test.each([
+    ['EACCES', 'systemd-run --user --scope -p Delegate=yes'],
+    ['EROFS', 'docker run --privileged'],
+  ])('not delegated: %s', async (code, cure) => {
+    const none = await check('cgroups', { files: v2, unwritable: refuse(code) });
+    expect(none).toMatchObject({ ok: false, overall: true, found: `v2: none can be made here (${code})` });
+    expect(none.cure).toContain(cure);
+  });
+
+  test('v1 for an ordinary user, and none at all', async () => {
+    const files = {
+      '/proc/self/cgroup': '9:memory:/user.slice',
+      '/proc/self/mountinfo': '30 27 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory',
+    };
+    const unwritable = { '/sys/fs/cgroup/memory/user.slice': 'EACCES' };
+    expect((await check('cgroups', { files, unwritable })).cure).toContain('cgroup v1 is for root');
+    const none = await check('cgroups', { files: { '/proc/self/cgroup': null } });
+    expect(none).toMatchObject({
+      ok: false,
+      overall: true,
+      found: 'none are mounted that show this process',
+    });
+  });
+});

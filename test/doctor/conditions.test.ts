@@ -257,7 +257,7 @@ describe('privileges', () => {
       '--input-type=module',
       '-e',
       code,
-      join(cli, '../../dist/doctor.js'),
+      join(cli, '../../dist/index.js'),
     );
     expect(ok).toBe(true);
     expect(checks.find(({ name }) => name === 'dumpable')).toMatchObject({

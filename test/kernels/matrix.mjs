@@ -7,12 +7,12 @@ import { initramfs } from './initramfs.mjs';
 let hardwareWorks = true;
 
 /** { kernel, users: [{ user, exit, passed, failed, skipped, seconds }], error }, as far as the guest came. */
-export async function runKernel({ version, tools, cache, project, vitest, minutes }) {
+export async function runKernel({ version, tools, cache, project, vitest, minutes, say = console.log }) {
   const kernel = needKernel(version, cache);
   const { archive, absent } = initramfs(kernel, tools.busybox, jobScript(version, project, vitest));
-  console.log(`\n--- Linux ${kernel.release}${absent.length ? `, without ${absent.join(', ')}` : ''}`);
+  say(`\n--- Linux ${kernel.release}${absent.length ? `, without ${absent.join(', ')}` : ''}`);
   const limits = { boot: 180_000, run: minutes * 60_000 };
-  const machine = { tools, kernel, archive, limits, accelerate: false };
+  const machine = { tools, kernel, archive, limits, say, accelerate: false };
   if (hardwareWorks && existsSync('/dev/kvm')) {
     const outcome = await follow(version, {
       ...machine,
@@ -21,27 +21,27 @@ export async function runKernel({ version, tools, cache, project, vitest, minute
     });
     if (outcome.booted) return outcome;
     hardwareWorks = false;
-    console.log('KVM does not boot it here, so it is emulated (some ten times slower)');
+    say('KVM does not boot it here, so it is emulated (some ten times slower)');
   }
   return follow(version, machine);
 }
 
-async function follow(version, machine) {
+async function follow(version, { say, ...machine }) {
   const began = performance.now();
   const seconds = (from) => (performance.now() - from) / 1000;
   const outcome = { kernel: version, booted: false, users: [] };
   let run;
   try {
     for await (const { word, rest, text } of boot(machine)) {
-      if (text !== undefined) console.log(text);
+      if (text !== undefined) say(text);
       if (word === 'boot') {
         outcome.booted = true;
-        console.log(`booted in ${seconds(began).toFixed(1)} s`);
+        say(`booted in ${seconds(began).toFixed(1)} s`);
       }
       if (word === 'start') {
         run = { user: rest, began: performance.now() };
         outcome.users.push(run);
-        console.log(`\n--- Linux ${version} as ${rest}`);
+        say(`\n--- Linux ${version} as ${rest}`);
       }
       if (word === 'result') Object.assign(run, JSON.parse(rest));
       if (word === 'exit')

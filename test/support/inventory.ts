@@ -93,6 +93,23 @@ function mounts(): string[] {
   );
 }
 
+/** nsnet's groups, and the folder that they are in, in any hierarchy. */
+function cgroups(directory = '/sys/fs/cgroup', inside = false): string[] {
+  let entries: string[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    return [];
+  }
+  return entries.flatMap((name) => {
+    const ours = inside || name === 'nsnet';
+    const path = `${directory}/${name}`;
+    return [...(ours ? [`cgroup ${path}`] : []), ...cgroups(path, ours)];
+  });
+}
+
 /** `mark` is in the environment of what this process starts, `suite` names the run that it belongs to. */
 export function takeInventory(mark: string, suite: string): Inventory {
   const { lines, disturbed } = processes(mark, suite);
@@ -100,6 +117,7 @@ export function takeInventory(mark: string, suite: string): Inventory {
     own: [...descriptors(), ...threads(), ...lines],
     shared: [
       ...mounts(),
+      ...cgroups(),
       ...list('/run/netns').map((name) => `name /run/netns/${name}`),
       ...list('/sys/class/net').map((name) => `link ${name}`),
     ],

@@ -10,6 +10,7 @@ import {
   OtherLink,
   Veth,
   type VethPair,
+  Vxlan,
 } from 'nsnet';
 import type { Equal, Expect } from './assert.js';
 
@@ -28,6 +29,10 @@ export async function narrowing(netns: Netns): Promise<void> {
     // @ts-expect-error: a cable has no ports
     link.ports();
     void peer;
+  } else if (link.kind === 'vxlan') {
+    const vxlan: Vxlan = link;
+    const id: number = vxlan.info.options.id;
+    void id;
   } else {
     const other: OtherLink = link;
     const raw: Record<number, Uint8Array> = other.info.options.raw;
@@ -50,7 +55,7 @@ export async function narrowing(netns: Netns): Promise<void> {
 
   // Every kind has a branch above.
   type Kinds = AnyLink['kind'];
-  type _Kinds = Expect<Equal<Kinds, 'veth' | 'bridge' | 'other'>>;
+  type _Kinds = Expect<Equal<Kinds, 'veth' | 'bridge' | 'vxlan' | 'other'>>;
 }
 
 export async function reading(link: AnyLink, pair: VethPair): Promise<void> {
@@ -98,6 +103,18 @@ export async function making(netns: Netns, signal: AbortSignal): Promise<void> {
     { netns: await Netns.create(), name: 'eth0' },
   );
   const refs: LinkRef[] = [bridge, pair.a, 'eth0', 5];
+
+  const vxlan = await Vxlan.create({
+    netns,
+    id: 42,
+    local: '10.0.0.1',
+    parent: bridge,
+    ttl: 'inherit',
+    port: 4789,
+  });
+  await vxlan.set({ remote: '10.0.0.2', bridgePort: { learning: false }, linkGroup: 7 });
+  // @ts-expect-error: a network has a number
+  await Vxlan.create({ netns });
 
   // @ts-expect-error: netns is required, nothing configures the host by being forgotten
   await Bridge.create({ name: 'br0' });

@@ -1,4 +1,8 @@
 // Compiled, never run: namespaces and their collections.
+import { createSocket } from 'node:dgram';
+import { get } from 'node:http';
+import { connect } from 'node:net';
+import { promisify } from 'node:util';
 import {
   type Address,
   type AddressSpec,
@@ -34,6 +38,11 @@ export async function making(signal: AbortSignal): Promise<void> {
   ];
   const infos: NamespaceInfo[] = await Netns.list();
   for (const info of infos) opened.push(await Netns.open(info));
+  for (const info of await Namespace.list({ type: 'mnt', signal })) {
+    const some: Namespace = await Namespace.open(info);
+    const numbers: (number | undefined)[] = [info.id, info.uniqueId, info.uid, info.owner, info.parent];
+    void [some, numbers];
+  }
 
   // @ts-expect-error: misspelt
   await Netns.create({ nmae: 'test1' });
@@ -142,6 +151,19 @@ export async function collections(netns: Netns, signal: AbortSignal): Promise<vo
   void [addresses, routes, links, found, text];
 }
 
+export async function watchingNamespaces(signal: AbortSignal): Promise<void> {
+  for await (const change of Namespace.watch({ type: 'net', interval: 100, snapshot: false, signal })) {
+    type _Change = Expect<Equal<typeof change, Change<NamespaceInfo>>>;
+    if (change.type === 'changed') void change.previous.pids;
+  }
+  const named: AsyncIterableIterator<Change<NamespaceInfo>> = Netns.watch({ interval: 100, signal });
+  // @ts-expect-error: they are all of one type
+  Netns.watch({ type: 'uts' });
+  // @ts-expect-error: no such type
+  Namespace.watch({ type: 'disk' });
+  void named;
+}
+
 export async function watching(netns: Netns, signal: AbortSignal): Promise<void> {
   for await (const change of netns.routes.watch({ family: 'inet', snapshot: false, signal })) {
     type _Change = Expect<Equal<typeof change, Change<Route>>>;
@@ -192,4 +214,25 @@ export function errors(error: unknown): string | undefined {
   // @ts-expect-error: constants
   error.code = 'EPERM';
   return reasons ? error.message : error.subject;
+}
+
+export async function names(netns: Netns, signal: AbortSignal): Promise<void> {
+  netns.hosts.set('web', '10.0.0.1').set('db', ['10.0.0.2', 'fd00::2']);
+  netns.nameservers = ['10.0.0.53:5353'];
+  const addresses: string[] = await netns.resolve('web');
+  const six: string[] = await netns.resolve('web', 'AAAA', { signal });
+  const [mail] = await netns.resolve('web', 'MX');
+  const exchange: string | undefined = mail?.exchange;
+  const { serial }: { serial: number } = await netns.resolve('web', 'SOA');
+  const texts: string[][] = await netns.resolve('web', 'TXT');
+  // @ts-expect-error: of all types at once there is nothing
+  await netns.resolve('web', 'ANY');
+  const back: string[] = await netns.reverse('10.0.0.1', { signal });
+  connect({ host: 'web', port: 80, lookup: netns.lookup });
+  get({ host: 'web', lookup: netns.lookup });
+  createSocket({ type: 'udp4', lookup: netns.lookup });
+  netns.lookup('web', { all: true }, (error, all) => void [error?.code, all.length]);
+  netns.lookup('web', 4, (error, address, family) => void [error, address.length, family + 1]);
+  const { family }: { family: number } = await promisify(netns.lookup)('web', 4);
+  void [addresses, six, exchange, serial, texts, back, family];
 }

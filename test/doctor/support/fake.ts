@@ -14,7 +14,9 @@ const FILES: Record<string, string> = {
   '/proc/self/stat': '100 (node) S 1 100 100 0',
   '/proc/self/limits': 'Limit  Soft Limit  Hard Limit  Units\nMax open files            20000  20000  files',
   '/proc/self/mountinfo':
-    '22 27 0:21 / /proc rw,relatime - proc proc rw\n27 1 254:0 / / rw - ext4 /dev/vda rw',
+    '22 27 0:21 / /proc rw,relatime - proc proc rw\n27 1 254:0 / / rw - ext4 /dev/vda rw\n30 27 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw',
+  '/proc/self/cgroup': '0::/user.slice/user@1000.service/app.slice/run.scope',
+  '/sys/fs/cgroup/user.slice/user@1000.service/app.slice/run.scope/cgroup.controllers': 'cpu memory pids',
   '/proc/sys/user/max_user_namespaces': '15000',
   '/proc/sys/user/max_net_namespaces': '15000',
 };
