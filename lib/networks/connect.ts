@@ -1,4 +1,3 @@
-import type { Link } from '../links/link.js';
 import { type AnyNetns, internals } from '../namespaces/network.js';
 import { withNotUndone } from '../syscalls/errors.js';
 import { cable, loopbackUp, type Made, type Place } from './cable.js';
@@ -10,6 +9,7 @@ import { type PublishedPorts, publish } from './publish.js';
 import { RESOLVER, Resolver } from './resolver.js';
 import { KEPT } from './state.js';
 import type { OpenTarget } from './target.js';
+import { removeCable } from './uncable.js';
 import { namesChanged } from './view.js';
 
 /** What an endpoint is made for. */
@@ -38,15 +38,7 @@ export async function join(joining: Joining, wish: Wish): Promise<Endpoint> {
     const ready = loopbackUp(internals(netns));
     const making = cable({ ...joining, target: netns, owner: owner.id }, wish);
     const resolving = wish.resolver ? Resolver.join(netns, { ...network, ...upstream }) : undefined;
-    const publishing = making.then(({ pair, address, address6 }) => {
-      if (settings.gatewayMode === 'routed' && !settings.internal) {
-        // Also where nothing is: whoever had the address before may have left something open.
-        return openPorts({ host, network: settings.name, end: pair.a, address, address6 }, wish.publish);
-      }
-      if (wish.publish.length === 0) return undefined;
-      const to = { ...joining, host: outer, address, address6, signal: wish.signal, owner, settings, device };
-      return publish(to, wish.publish);
-    });
+    const publishing = expose(joining, wish, making);
     const [cabled, leave, ports, loopback] = await Promise.allSettled([making, resolving, publishing, ready]);
     let owned = true;
     if (cabled.status === 'fulfilled') {
@@ -101,9 +93,19 @@ export async function join(joining: Joining, wish: Wish): Promise<Endpoint> {
   }
 }
 
-/** Of a namespace that is closed the cable is gone, or will be. */
-async function removeCable(end: Link): Promise<void> {
-  if (!end.netns.closed) await end.delete();
+/** What others may reach of the endpoint that is being made. */
+async function expose(
+  { settings, owner, outer, host, device }: Joining,
+  { publish: wanted, signal }: Wish,
+  making: Promise<Made>,
+): Promise<PublishedPorts | undefined> {
+  if (settings.gatewayMode === 'routed' && !settings.internal) {
+    const { pair, address, address6 } = await making;
+    // Also where nothing is: whoever had the address before may have left something open.
+    return openPorts({ host, network: settings.name, end: pair.a, address, address6 }, wanted);
+  }
+  if (wanted.length === 0) return undefined;
+  return publish({ host: outer, owner, settings, device, addresses: making, signal }, wanted);
 }
 
 function hostsOf({ name, aliases }: Wish, addresses: readonly (string | undefined)[]): string {

@@ -5,6 +5,7 @@ import type { RuleSpec } from '../firewall/types.js';
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
 import type { Owner } from './owner.js';
 import { FINAL } from './rules.js';
+import { Together } from './together.js';
 
 const { meta, ip, ip6, th, fib, concat, dnat, accept } = nft;
 
@@ -46,12 +47,17 @@ export class PortTable {
   readonly #table: string;
   #users = 1;
   readonly #forget: () => void;
+  /** What many ask for at once is one transaction. */
+  readonly #changes: Together<Changes>;
   #closing: Promise<void> | undefined;
 
   private constructor(session: NftablesSession, table: string, forget: () => void) {
     this.#session = session;
     this.#table = table;
     this.#forget = forget;
+    this.#changes = new Together(async (all) => {
+      await session.apply(gathered(all), FINAL);
+    });
   }
 
   /** This program's, for as long as somebody has it. */
@@ -86,13 +92,13 @@ export class PortTable {
   async add(rules: readonly PortRule[], relayed?: string): Promise<void> {
     const changes = this.#change('addElements', rules);
     if (relayed !== undefined) changes.addElements({ ...RELAYED, table: this.#table }, [relayed]);
-    await this.#session.apply(changes, FINAL);
+    await this.#changes.do(changes);
   }
 
   /** Of a namespace object that is closed they are gone. */
   async delete(rules: readonly PortRule[]): Promise<void> {
     if (rules.length > 0 && !this.#session.closed)
-      await this.#session.apply(this.#change('deleteElements', rules), FINAL);
+      await this.#changes.do(this.#change('deleteElements', rules));
   }
 
   /** The last one ends it. */
@@ -113,6 +119,12 @@ export class PortTable {
     }
     return changes;
   }
+}
+
+function gathered(all: readonly Changes[]): Changes {
+  const changes = new Changes();
+  for (const { list } of all) changes.list.push(...list);
+  return changes;
 }
 
 function skeleton(table: string): Changes {

@@ -18,9 +18,15 @@ export interface Publishing {
   settings: Settings;
   /** The device by which packets come from the network. */
   device: string;
+  /** Ports are reserved before it is known. */
+  addresses: Promise<Addresses>;
+  signal?: AbortSignal;
+}
+
+/** Of an endpoint. */
+interface Addresses {
   address?: string;
   address6?: string;
-  signal?: AbortSignal;
 }
 
 /** Ports that are published. */
@@ -48,39 +54,37 @@ export async function publish(to: Publishing, wanted: readonly Published[]): Pro
   const close = async () => {
     for (const end of ends.splice(0).reverse()) await end();
   };
+  /** What is there is ended with the rest, whatever fails beside it. */
+  const begun = async <T>(work: Promise<T>, end: (made: T) => Promise<void>): Promise<T> => {
+    const made = await work;
+    ends.push(() => end(made));
+    return made;
+  };
   try {
-    const table = await PortTable.take(to.host, to.owner);
-    ends.push(() => table.letGo());
-    const reserved = await reserveAll(inner, wanted, to.signal);
-    ends.push(async () => {
-      await Promise.all(reserved.flat().map((reservation) => reservation.close()));
-    });
-    const published: Published[] = [];
-    const rules: PortRule[] = [];
-    for (const [i, reservations] of reserved.entries()) {
-      const one = wanted[i] as Published;
-      for (const reservation of reservations) {
-        await serve(inner, reservation, one, to);
-        rules.push(...ruleFor(reservation, one, to));
-      }
-      const { hostAddress, containerPort, protocol } = one;
-      const { port } = reservations[0] as Reservation;
-      published.push({
-        ...(hostAddress !== undefined && { hostAddress }),
-        hostPort: port,
-        containerPort,
-        protocol,
-      });
-    }
+    const [table, reserved, addresses] = await all([
+      begun(PortTable.take(to.host, to.owner), (table) => table.letGo()),
+      begun(reserveAll(inner, wanted, to.signal), closeAll),
+      to.addresses,
+    ]);
     to.signal?.throwIfAborted();
-    await table.add(rules, to.settings.icc ? undefined : to.device);
-    ends.push(async () => {
-      // With the namespace object its table has gone.
-      if (!to.host.closed) await table.delete(rules);
-    });
+    const rules = reserved.flatMap((reservations, i) =>
+      reservations.flatMap((one) => ruleFor(one, wanted[i] as Published, addresses)),
+    );
+    const serving = reserved.flatMap((reservations, i) =>
+      reservations.map((one) => serve(inner, one, wanted[i] as Published, addresses)),
+    );
+    // With the namespace object its table has gone.
+    const adding = begun(table.add(rules, to.settings.icc ? undefined : to.device), () =>
+      table.delete(rules),
+    );
+    await all([adding, ...serving]);
     await forgetFlows(inner, rules);
     ends.push(async () => {
       if (!to.host.closed) await forgetFlows(inner, rules);
+    });
+    const published = wanted.map(({ hostAddress, containerPort, protocol }, i): Published => {
+      const { port } = (reserved[i] as Reservation[])[0] as Reservation;
+      return { ...(hostAddress !== undefined && { hostAddress }), hostPort: port, containerPort, protocol };
     });
     return { published, close };
   } catch (error) {
@@ -112,9 +116,13 @@ async function reserveAll(
       if (!isFixed(one)) reserved[i] = await reserveChosen(inner, one, signal);
     return reserved;
   } catch (error) {
-    await Promise.all(reserved.flat().map((reservation) => reservation.close()));
+    await closeAll(reserved);
     throw error;
   }
+}
+
+async function closeAll(reserved: readonly Reservation[][]): Promise<void> {
+  await Promise.all(reserved.flat().map((reservation) => reservation.close()));
 }
 
 /** One socket for each address; of all addresses one for each family. */
@@ -156,7 +164,7 @@ async function serve(
   inner: Internals,
   reservation: Reservation,
   { containerPort, protocol }: Published,
-  { address, address6 }: Publishing,
+  { address, address6 }: Addresses,
 ): Promise<Handle | undefined> {
   if (protocol === 'sctp') return undefined;
   const own = literal(reservation.address)?.family === 6 ? (address6 ?? address) : (address ?? address6);
@@ -167,7 +175,7 @@ async function serve(
 function ruleFor(
   { address, port: hostPort }: Reservation,
   { protocol, containerPort: port }: Published,
-  to: Publishing,
+  to: Addresses,
 ): PortRule[] {
   const own = literal(address)?.family === 6 ? to.address6 : to.address;
   if (own === undefined || isLoopback(address)) return [];

@@ -1,5 +1,5 @@
 // What is connected to networks: devices, addresses, routes, names, and how it is taken off again.
-import { Netns, Network, type NsnetError, Scope } from 'nsnet';
+import { type Endpoint, Netns, Network, type NsnetError, Scope } from 'nsnet';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { ipIn, shellIn } from '../netns/support/inside.js';
 import { failure } from '../sockets/streams.js';
@@ -245,6 +245,28 @@ test('100 at once', async () => {
   const last = endpoints.at(-1)?.address as string;
   expect((await (targets[0] as Netns).ping(last, { count: 1 })).received).toBe(1);
   await Promise.all(endpoints.map((endpoint) => endpoint.close()));
+  await Promise.all(targets.map((target) => target.close()));
+});
+
+test('closed at once, some of them gone already, or given to another group: all go, and no others', async () => {
+  const targets = await Promise.all(Array.from({ length: 8 }, () => Netns.create()));
+  const endpoints = await Promise.all(
+    targets.map((target, i) =>
+      network.connect(target, { publish: [`${8080 + i}:80`, `${8080 + i}:80/udp`] }),
+    ),
+  );
+  const [stays, removed, regrouped, ...others] = endpoints as [Endpoint, Endpoint, Endpoint, ...Endpoint[]];
+  await shellIn(host, `ip link del ${removed.hostLink.name}`);
+  const regroup = shellIn(
+    host,
+    `for i in $(seq 200); do ip link set ${regrouped.hostLink.name} group 5 2>&1; done || true`,
+  );
+  await Promise.all([removed, regrouped, ...others].map((endpoint) => endpoint.close()));
+  await regroup;
+  const left = (await network.inspect()).endpoints.map(({ address }) => address);
+  expect(left).toEqual([stays.address]);
+  expect((await stays.netns.ping('10.1.0.1', { count: 1 })).received).toBe(1);
+  await stays.close();
   await Promise.all(targets.map((target) => target.close()));
 });
 
