@@ -19,12 +19,13 @@ process.env.NSNET_SUITE ??= String(process.pid);
 
 export default defineConfig({
   cacheDir: cacheDirectory(),
+  // The library as it was compiled (`npm test`, `npm run build`), imported by Node itself: hundreds of modules in each file's process.
   resolve: {
     alias: [
-      { find: /^nsnet$/, replacement: at('./lib/index.ts') },
-      { find: /^nsnet\/syscalls$/, replacement: at('./lib/syscalls/index.ts') },
-      { find: /^nsnet\/undici$/, replacement: at('./lib/sockets/undici.ts') },
-      { find: /^nsnet\/netlink$/, replacement: at('./lib/netlink/index.ts') },
+      { find: /^nsnet$/, replacement: at('./build/lib/index.js') },
+      { find: /^nsnet\/(syscalls|netlink)$/, replacement: at('./build/lib/$1/index.js') },
+      { find: /^nsnet\/undici$/, replacement: at('./build/lib/sockets/undici.js') },
+      { find: /^(?:\.\.\/)+lib\/(.*)$/, replacement: at('./build/lib/$1') },
     ],
   },
   test: {
@@ -32,6 +33,7 @@ export default defineConfig({
     setupFiles: ['test/support/leaks.ts'],
     // A process a file, one after the other: the tests count descriptors and threads, and share one kernel.
     pool: 'forks',
+    server: { deps: { external: [/\/build\/lib\//] } },
     maxWorkers: 1,
     testTimeout: 60_000,
     hookTimeout: 60_000,
