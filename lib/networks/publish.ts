@@ -1,8 +1,8 @@
 import type { Handle } from '../handles/handle.js';
 import { literal } from '../names/literal.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
-import type { NsnetError } from '../syscalls/errors.js';
-import { all } from './all.js';
+import { type NsnetError, withNotUndone } from '../syscalls/errors.js';
+import { all, undoAll } from './all.js';
 import { forgetFlows } from './flows.js';
 import type { Settings } from './options.js';
 import type { Owner } from './owner.js';
@@ -45,9 +45,7 @@ const isAny = (address: string) => address === '0.0.0.0' || address === '::';
 export async function publish(to: Publishing, wanted: readonly Published[]): Promise<PublishedPorts> {
   const inner = openInternals(to.host);
   const ends: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
+  const close = () => undoAll(ends);
   try {
     const table = await PortTable.take(to.host, to.owner);
     ends.push(() => table.letGo());
@@ -84,8 +82,10 @@ export async function publish(to: Publishing, wanted: readonly Published[]): Pro
     });
     return { published, close };
   } catch (error) {
-    await close();
-    throw error;
+    throw await close().then(
+      () => error,
+      (undoing) => withNotUndone(error, undoing),
+    );
   }
 }
 
