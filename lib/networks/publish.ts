@@ -6,7 +6,7 @@ import { all, undoAll } from './all.js';
 import { forgetFlows } from './flows.js';
 import type { Settings } from './options.js';
 import type { Owner } from './owner.js';
-import { type PortRule, PortTable } from './ports.js';
+import { type LocalPort, type PortRule, PortTable } from './ports.js';
 import type { Published } from './published.js';
 import { relay } from './relay/relay.js';
 import { type Reservation, reserve } from './reservation.js';
@@ -55,11 +55,12 @@ export async function publish(to: Publishing, wanted: readonly Published[]): Pro
     });
     const published: Published[] = [];
     const rules: PortRule[] = [];
+    const local: LocalPort[] = [];
     for (const [i, reservations] of reserved.entries()) {
       const one = wanted[i] as Published;
       for (const reservation of reservations) {
-        await serve(inner, reservation, one, to);
         rules.push(...ruleFor(reservation, one, to));
+        local.push(...localPort(reservation));
       }
       const { hostAddress, containerPort, protocol } = one;
       const { port } = reservations[0] as Reservation;
@@ -71,11 +72,13 @@ export async function publish(to: Publishing, wanted: readonly Published[]): Pro
       });
     }
     to.signal?.throwIfAborted();
-    await table.add(rules, to.settings.icc ? undefined : to.device);
+    await table.add(rules, local, to.settings.icc ? undefined : to.device);
     ends.push(async () => {
       // With the namespace object its table has gone.
-      if (!to.host.closed) await table.delete(rules);
+      if (!to.host.closed) await table.delete(rules, local);
     });
+    for (const [i, reservations] of reserved.entries())
+      for (const reservation of reservations) await serve(inner, reservation, wanted[i] as Published, to);
     await forgetFlows(inner, rules);
     ends.push(async () => {
       if (!to.host.closed) await forgetFlows(inner, rules);
@@ -173,4 +176,8 @@ function ruleFor(
   if (own === undefined || isLoopback(address)) return [];
   const rule = { hostPort, protocol, address: own, port };
   return [isAny(address) ? rule : { ...rule, hostAddress: address }];
+}
+
+function localPort({ address, port: hostPort, protocol }: Reservation): LocalPort[] {
+  return address.startsWith('127.') ? [{ hostAddress: address, hostPort, protocol }] : [];
 }
