@@ -9,3 +9,10 @@ export async function all<T extends readonly unknown[]>(
   });
   return values as never;
 }
+
+/** Takes all steps, the last one first, whatever the others throw; the first error is thrown afterwards. */
+export async function undoAll(steps: (() => Promise<unknown>)[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const step of steps.splice(0).reverse()) await step().catch((error) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
+}

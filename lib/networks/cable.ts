@@ -9,7 +9,7 @@ import { link as linkCodec } from '../rtnetlink/link.js';
 import { abortError, NsnetError } from '../syscalls/errors.js';
 import { all } from './all.js';
 import type { Wish } from './endpoint-options.js';
-import type { Leases } from './leases.js';
+import type { Lease, Leases } from './leases.js';
 import { aliasMark, GROUP, linkName, nameMark } from './marks.js';
 import type { Settings } from './options.js';
 import { type Sysctl, setSysctls } from './sysctls.js';
@@ -34,6 +34,8 @@ export interface Made {
   address6?: string;
   /** Whether it got default routes. */
   routes: string[];
+  /** Of what ports are published: lets its addresses go, once nothing leads to them any more. */
+  letGo(): Promise<void>;
 }
 
 /** Names of devices in containers: eth0, or the next that is free. */
@@ -45,11 +47,18 @@ const DEVICES = 16;
  */
 export async function cable(place: Place, wish: Wish): Promise<Made> {
   const pair = await makePair(place);
+  const leased: Lease[] = [];
+  const letGo = async () => {
+    await Promise.all(leased.map(({ hold }) => hold.close()));
+  };
   try {
-    const made = await furnish(place, wish, pair);
+    const made = await furnish(place, wish, pair, leased);
+    // In a routed network what is open goes with the device.
+    if (wish.publish.length === 0 || place.settings.gatewayMode === 'routed') await letGo();
     if (wish.signal?.aborted) throw abortError(wish.signal);
-    return made;
+    return { ...made, letGo };
   } catch (error) {
+    await letGo();
     await pair.delete();
     place.leases.forget();
     throw error;
@@ -85,7 +94,12 @@ async function makePair({ host, target, owner, mtu }: Place): Promise<VethPair> 
   }
 }
 
-async function furnish(place: Place, wish: Wish, pair: VethPair): Promise<Made> {
+async function furnish(
+  place: Place,
+  wish: Wish,
+  pair: VethPair,
+  leased: Lease[],
+): Promise<Omit<Made, 'letGo'>> {
   const { settings, target, host } = place;
   const { a: outer, b: inner } = pair;
   const here = internals(host);
@@ -95,8 +109,8 @@ async function furnish(place: Place, wish: Wish, pair: VethPair): Promise<Made> 
     throw nameTaken(error, settings, wish, here);
   });
   const [address, address6] = await all([
-    lease(place, wish, outer.index, 4),
-    lease(place, wish, outer.index, 6),
+    lease(place, wish, outer.index, 4, leased),
+    lease(place, wish, outer.index, 6, leased),
     named,
     quiet,
   ]);
@@ -148,18 +162,22 @@ async function forwarding(end: Veth, signal?: AbortSignal): Promise<void> {
   }
 }
 
-function lease(
+async function lease(
   { settings, leases }: Place,
   wish: Wish,
   index: number,
   family: 4 | 6,
+  leased: Lease[],
 ): Promise<string | undefined> {
   const subnet = family === 4 ? settings.subnet : settings.subnet6;
-  if (!subnet) return Promise.resolve(undefined);
-  const address = family === 4 ? wish.address : wish.address6;
-  if (address !== undefined) return leases.takeThis(settings, address, index).then(() => address);
+  if (!subnet) return undefined;
+  const wanted = family === 4 ? wish.address : wish.address6;
   const range = family === 4 ? settings.range : settings.range6;
-  return leases.takeFree(settings, subnet, range ?? subnet, index);
+  const taken = await (wanted === undefined
+    ? leases.takeFree(settings, subnet, range ?? subnet, index)
+    : leases.takeThis(settings, wanted, index));
+  leased.push(taken);
+  return taken.address;
 }
 
 function names(here: Internals, index: number, network: string, { name, aliases }: Wish) {

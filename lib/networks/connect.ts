@@ -1,5 +1,6 @@
 import { type AnyNetns, internals } from '../namespaces/network.js';
 import { withNotUndone } from '../syscalls/errors.js';
+import { undoAll } from './all.js';
 import { cable, loopbackUp, type Made, type Place } from './cable.js';
 import { Endpoint } from './endpoint.js';
 import type { Wish } from './endpoint-options.js';
@@ -29,9 +30,6 @@ export async function join(joining: Joining, wish: Wish): Promise<Endpoint> {
   const { settings, owner, target, outer, host, leases, device } = joining;
   const { netns } = target;
   const undo: (() => Promise<unknown>)[] = [];
-  const undoAll = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
-  };
   try {
     const network = { inner: internals(host), name: settings.name };
     const upstream = settings.internal ? {} : { upstream: internals(outer) };
@@ -42,9 +40,9 @@ export async function join(joining: Joining, wish: Wish): Promise<Endpoint> {
     const [cabled, leave, ports, loopback] = await Promise.allSettled([making, resolving, publishing, ready]);
     let owned = true;
     if (cabled.status === 'fulfilled') {
-      const { pair, address, address6 } = cabled.value;
+      const { pair, address, address6, letGo } = cabled.value;
       namesChanged();
-      undo.push(async () => {
+      undo.push(letGo, async () => {
         if (!owned) return;
         await removeCable(pair.a).finally(namesChanged);
         leases.free(address, address6);
@@ -77,7 +75,7 @@ export async function join(joining: Joining, wish: Wish): Promise<Endpoint> {
       end: async (isOwned) => {
         owned = isOwned;
         try {
-          await undoAll();
+          await undoAll(undo);
         } finally {
           await target.close();
           joining.ended(endpoint);
@@ -86,7 +84,7 @@ export async function join(joining: Joining, wish: Wish): Promise<Endpoint> {
     });
     return endpoint;
   } catch (error) {
-    throw await undoAll().then(
+    throw await undoAll(undo).then(
       () => error,
       (undoing) => withNotUndone(error, undoing),
     );

@@ -10,6 +10,8 @@ import { inTurn } from './turn.js';
 const KEYS = {
   /** IPv4, per device. */
   f4: (device: string) => `ipv4/conf/${device}/forwarding`,
+  /** The same of a device that was excepted, as the namespace forwarded already. */
+  x4: (device: string) => `ipv4/conf/${device}/forwarding`,
   /** IPv6, per device (Linux 6.17). */
   f6: (device: string) => `ipv6/conf/${device}/force_forwarding`,
   /** IPv6 of the whole namespace, before that. */
@@ -18,12 +20,14 @@ const KEYS = {
   ra: (device: string) => `ipv6/conf/${device}/accept_ra`,
 } as const;
 
-const ON: Record<Key, number> = { f4: 1, f6: 1, all6: 1, ra: 2 };
-const OFF: Record<Key, number> = { f4: 0, f6: 0, all6: 0, ra: 1 };
+const ON: Record<Key, number> = { f4: 1, x4: 1, f6: 1, all6: 1, ra: 2 };
+const OFF: Record<Key, number> = { f4: 0, x4: 0, f6: 0, all6: 0, ra: 1 };
 
 type Key = keyof typeof KEYS;
 
 const isKey = (key: string): key is Key => Object.hasOwn(KEYS, key);
+
+const ALL4 = 'ipv4/conf/all/forwarding';
 
 /** Devices of a namespace that others are reached by. */
 export type Uplinks = readonly string[];
@@ -56,9 +60,12 @@ async function forwardInTurn(inner: Internals, network: Forwarded, uplinks: Upli
   const turnOn: [Key, string][] = [];
   if (families.includes(4)) {
     await setSysctls(inner, [[KEYS.f4(device), 1]]);
-    const now = await readSysctls(inner, uplinks.map(KEYS.f4));
-    for (const [i, uplink] of uplinks.entries())
-      if (wanted('f4', uplink, now[i])) turnOn.push(['f4', uplink]);
+    const [all, ...now] = await readSysctls(inner, [ALL4, ...uplinks.map(KEYS.f4)]);
+    for (const [i, uplink] of uplinks.entries()) {
+      const known = (['x4', 'f4'] as const).find((key) => noted.has(`${key}:${uplink}`));
+      const key = known ?? (all === '1' ? 'x4' : 'f4');
+      if (wanted(key, uplink, now[i])) turnOn.push([key, uplink]);
+    }
   }
   if (families.includes(6)) turnOn.push(...(await forward6(inner, device, uplinks, wanted)));
   if (turnOn.length === 0) return;
@@ -113,6 +120,9 @@ export function stopForwarding(inner: Internals, network: NetworkState): Promise
     const still = networks.find((one) => one.index === index && one.settings.name === settings.name);
     if (!still) return;
     const needed = notesOf(networks.filter((other) => other !== still));
+    // Who has made the namespace a router meanwhile needs it, too.
+    const [all] = await readSysctls(inner, [ALL4]);
+    if (all === '1') for (const { key, device } of still.sysctls) if (key === 'f4') needed.add(`f4:${device}`);
     await setSysctls(
       inner,
       still.sysctls

@@ -1,9 +1,8 @@
-import { Changes } from '../firewall/changes.js';
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
 import { followMarks } from './open-ports.js';
 import { Owner } from './owner.js';
 import { deleteDevice, removeNetwork } from './remove.js';
-import { FINAL, tableOf } from './rules.js';
+import { deleteRules } from './rules.js';
 import { readState } from './state.js';
 
 /** What gc() has removed. */
@@ -39,8 +38,11 @@ export async function collect(netns: AnyNetns, signal?: AbortSignal): Promise<Co
     if (dead.length > 0 && gatewayMode === 'routed' && !internal) await followMarks(netns, name);
     // Somebody uses it still.
     if (!isDead(network.owner) || lives) continue;
-    if (network.router) await deleteDevice(inner, network.index, network.device);
-    else await removeNetwork(netns, { ...network, endpoints: [] });
+    // Much may have been removed since it was read, and somebody may have been connected to this one.
+    const now = (await readState(inner, signal)).networks.find(({ index }) => index === network.index);
+    if (!now || now.owner !== network.owner || now.endpoints.length > 0) continue;
+    if (now.router) await deleteDevice(inner, now.index, now.device);
+    else await removeNetwork(netns, now);
     collected.networks.push(name);
   }
   for (const { index, device, owner } of state.others) {
@@ -48,7 +50,7 @@ export async function collect(netns: AnyNetns, signal?: AbortSignal): Promise<Co
     await deleteDevice(inner, index, device);
     collected.endpoints.push(device);
   }
-  await collectTables(netns, collected);
+  collected.tables.push(...(await deleteRules(netns)));
   return collected;
 }
 
@@ -60,16 +62,4 @@ export async function collectNetwork(netns: AnyNetns, name: string): Promise<voi
   if (found?.owner === undefined || found.endpoints.length > 0) return;
   const alive = await Owner.alive(inner, [found.owner]);
   if (!alive.has(found.owner)) await removeNetwork(netns, found);
-}
-
-async function collectTables(netns: AnyNetns, collected: Collected): Promise<void> {
-  const { tables } = await netns.nftables.list();
-  const { networks } = await readState(openInternals(netns));
-  const needed = new Set(networks.map(({ settings }) => tableOf(settings.name)));
-  for (const { family, name, owner, comment } of tables) {
-    const ours = name.startsWith(tableOf('')) && comment?.endsWith('of nsnet');
-    if (family !== 'inet' || !ours || owner !== undefined || needed.has(name)) continue;
-    await netns.nftables.apply(new Changes().addTable({ family, name }).deleteTable({ family, name }), FINAL);
-    collected.tables.push(name);
-  }
 }

@@ -1,6 +1,8 @@
 import { altNamesRequest } from '../links/requests.js';
 import type { Internals } from '../namespaces/network.js';
 import { NsnetError } from '../syscalls/errors.js';
+import type { Fd } from '../syscalls/fd.js';
+import { holdAddress } from './hold.js';
 import { addressMark } from './marks.js';
 import type { Settings } from './options.js';
 import type { NetworkState } from './state.js';
@@ -10,6 +12,12 @@ import type { Subnet } from './subnet.js';
 const FRESH = 50;
 /** …and, of many, in the times that it took: no more than a part of all work is reading. */
 const TIMES = 20;
+
+/** An address that was taken. Until `hold` is closed nobody else gets it, even if its device goes. */
+export interface Lease {
+  address: string;
+  hold: Fd;
+}
 
 /**
  * Leases of one network. A lease is an alternative name of an endpoint's host end, unique in the namespace: two
@@ -29,18 +37,20 @@ export class Leases {
   }
 
   /** A lease of this address for a link; EADDRINUSE if another endpoint has it. */
-  async takeThis(settings: Settings, address: string, index: number): Promise<void> {
+  async takeThis(settings: Settings, address: string, index: number): Promise<Lease> {
     const taken = await this.#take(settings.name, address, index);
-    if (!taken) {
-      throw new NsnetError('EADDRINUSE', 'address already in use', {
-        subject: `address ${address} of network '${settings.name}' in ${this.#inner.subject}`,
-        hint: 'Another endpoint of the network has this address',
-      });
-    }
+    if (typeof taken === 'object') return taken;
+    throw new NsnetError('EADDRINUSE', 'address already in use', {
+      subject: `address ${address} of network '${settings.name}' in ${this.#inner.subject}`,
+      hint:
+        taken === 'leased'
+          ? 'Another endpoint of the network has this address'
+          : 'Ports that are published still lead to this address: close() the endpoint that they are of',
+    });
   }
 
   /** A lease of the first address that is free. */
-  async takeFree(settings: Settings, subnet: Subnet, from: Subnet, index: number): Promise<string> {
+  async takeFree(settings: Settings, subnet: Subnet, from: Subnet, index: number): Promise<Lease> {
     const gateway = subnet.family === 'inet' ? settings.gateway : settings.gateway6;
     await this.#refresh();
     const { from: first, to: last } = subnet.hosts;
@@ -52,7 +62,8 @@ export class Leases {
       const inSubnet = subnet.placeOf(address) as bigint;
       // The first is the gateway's, as Docker has it, also where there is none.
       if (inSubnet <= first || inSubnet > last) continue;
-      if (await this.#take(settings.name, address, index)) return address;
+      const taken = await this.#take(settings.name, address, index);
+      if (typeof taken === 'object') return taken;
     }
     throw new NsnetError('EADDRNOTAVAIL', 'address not available', {
       subject: `network '${settings.name}' in ${this.#inner.subject}`,
@@ -70,16 +81,19 @@ export class Leases {
     this.#until = 0;
   }
 
-  async #take(network: string, address: string, index: number): Promise<boolean> {
+  async #take(network: string, address: string, index: number): Promise<Lease | 'held' | 'leased'> {
     const inner = this.#inner;
     // At once, so that calls beside this one try the next.
     this.#taken.add(address);
+    const hold = await holdAddress(inner, network, address);
+    if (!hold) return 'held';
     const mark = addressMark(network, address);
     try {
       await inner.route.run(altNamesRequest('add', inner, () => index, [mark], inner.subject));
-      return true;
+      return { address, hold };
     } catch (error) {
-      if ((error as NsnetError).code === 'EEXIST') return false;
+      await hold.close();
+      if ((error as NsnetError).code === 'EEXIST') return 'leased';
       throw error;
     }
   }

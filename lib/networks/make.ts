@@ -38,14 +38,14 @@ export async function makeNetwork(site: Site, options: NetworkOptions, settings:
     await furnish(site, options, settings, bridge);
     return bridge;
   } catch (error) {
-    throw await undo(site, settings, error);
+    throw await undo(site, bridge, error);
   }
 }
 
-async function undo({ netns, inner }: Site, { name }: Settings, error: unknown): Promise<unknown> {
+async function undo({ netns, inner }: Site, bridge: Bridge, error: unknown): Promise<unknown> {
   try {
-    const state = await readState(inner);
-    const found = state.networks.find(({ settings }) => settings.name === name);
+    const { networks } = await readState(inner);
+    const found = networks.find(({ index }) => index === bridge.index);
     if (found) await removeNetwork(netns, found);
     return error;
   } catch (undoing) {

@@ -1,7 +1,7 @@
 import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
 import type { Link } from '../links/link.js';
-import { type AnyNetns, openInternals } from '../namespaces/network.js';
+import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { abortError, closedError, NsnetError, unsupportedError } from '../syscalls/errors.js';
 import {
   checkBoolean,
@@ -34,7 +34,7 @@ import { overlaySettings } from './overlay.js';
 import { Owner } from './owner.js';
 import { deleteDevice, removeNetwork } from './remove.js';
 import { Router } from './router.js';
-import { applyRules, areIntact, tableOf } from './rules.js';
+import { applyRules, areIntact, deleteRules, tableOf } from './rules.js';
 import { encodeSettings } from './settings.js';
 import { type HostState, type NetworkState, readState } from './state.js';
 import { type NetworkTarget, openTarget } from './target.js';
@@ -294,6 +294,7 @@ export class Network extends Handle {
     // Nobody else can take away what belongs to a socket.
     if (this.#router) return;
     const { netns, inner } = this.#host;
+    await this.#state();
     await applyRules(netns, this.#settings, this.#bridge.name);
     if (this.#settings.internal) return;
     if (this.#settings.gatewayMode === 'routed') await followMarks(netns, this.name);
@@ -306,9 +307,8 @@ export class Network extends Handle {
     const { netns } = this.#host;
     this.#keeper = await Keeper.start(netns, tableOf(this.name), async () => {
       if (this.closed || this.#removed || (await areIntact(netns, this.#settings, this.#bridge.name))) return;
-      // It may be that somebody removes the network.
-      const { networks } = await readState(this.#host.inner);
-      if (!networks.some(({ settings }) => settings.name === this.name)) return;
+      // It may be that somebody removes the network, or makes another one of its name.
+      if (!this.#find(await readState(this.#host.inner))) return;
       process.emitWarning(`The rules of ${this.#subject} were taken away by somebody, and are put back`, {
         code: 'NSNET_RULES_LOST',
         type: 'NsnetWarning',
@@ -354,13 +354,13 @@ export class Network extends Handle {
   }
 
   protected override async dispose(owned: boolean): Promise<void> {
-    await this.#keeper?.close();
     await Promise.all(this.#works);
-    await this.#endEndpoints();
     const { netns } = this.#host;
+    if (owned && !this.#removed && !netns.closed) await this.#remove(false);
+    await this.#keeper?.close();
+    await this.#endEndpoints();
     if (!netns.closed) {
-      if (owned && !this.#removed) await this.#remove(false);
-      else if (!owned) await this.#disowned;
+      if (!owned) await this.#disowned;
       if (this.#router && !this.#removed) await this.#router.close();
     } else if (owned && !netns.owned) throw closedError(this.#host.inner.subject);
     await this.#owner.letGo();
@@ -385,7 +385,16 @@ export class Network extends Handle {
   async #state(signal?: AbortSignal): Promise<[NetworkState, HostState]> {
     const { inner } = this.#place;
     const state = await readState(inner, signal);
-    return [find(state, this.name, this.#place), state];
+    const found = this.#find(state);
+    if (!found) throw notThere(state, this.name, inner);
+    return [found, state];
+  }
+
+  /** Not another one of its name, which somebody has made when this one was gone. */
+  #find({ networks }: HostState): NetworkState | undefined {
+    return networks.find(
+      ({ index, settings }) => index === this.#bridge.index && settings.name === this.name,
+    );
   }
 
   /** What this object connected goes with it. */
@@ -394,20 +403,35 @@ export class Network extends Handle {
   }
 
   async #remove(force: boolean, signal?: AbortSignal): Promise<void> {
-    await this.#keeper?.close();
-    await this.#endEndpoints();
-    const state = await readState(this.#place.inner, signal);
-    const found = state.networks.find(({ settings }) => settings.name === this.name);
-    if (found && found.endpoints.length > 0 && !force) {
-      const names = found.endpoints.map(({ name, device }) => name ?? device);
-      throw new NsnetError('EBUSY', 'device or resource busy', {
-        subject: this.#subject,
-        hint: `Connected to it: ${names.join(', ')}. disconnect() them first, or remove({ force: true })`,
-      });
+    const { inner } = this.#place;
+    // First of all: what is refused changes nothing.
+    if (!force) this.#checkUsers(this.#find(await readState(inner, signal)));
+    const keeper = this.#keeper;
+    await keeper?.close();
+    try {
+      await this.#endEndpoints();
+      const found = this.#find(await readState(inner, signal));
+      if (!force) this.#checkUsers(found);
+      if (this.#router) await this.#router.close();
+      else if (found) await removeNetwork(this.#host.netns, found);
+      else await deleteRules(this.#host.netns, this.name);
+    } catch (error) {
+      if (keeper) await this.#keep().catch(() => {});
+      throw error;
     }
-    if (this.#router) await this.#router.close();
-    else if (found) await removeNetwork(this.#host.netns, found);
     this.#removed = true;
+  }
+
+  /** Throws EBUSY where something is connected to it that this object has not connected. */
+  #checkUsers(found: NetworkState | undefined): void {
+    const own = new Set([...this.#endpoints].map(({ hostLink }) => hostLink.index));
+    const others = (found?.endpoints ?? []).filter(({ index }) => !own.has(index));
+    if (others.length === 0) return;
+    const names = others.map(({ name, device }) => name ?? device);
+    throw new NsnetError('EBUSY', 'device or resource busy', {
+      subject: this.#subject,
+      hint: `Connected to it: ${names.join(', ')}. disconnect() them first, or remove({ force: true })`,
+    });
   }
 
   /** From now on nobody owns it: gc() leaves it. */
@@ -459,14 +483,16 @@ function ofOneProcess(name: string, { inner }: Host): NsnetError {
   });
 }
 
-function find({ networks }: HostState, name: string, { inner }: Pick<Host, 'inner'>): NetworkState {
-  const found = networks.find(({ settings }) => settings.name === name);
-  if (found) return found;
-  throw new NsnetError('ENOENT', 'no such file or directory', {
+function find(state: HostState, name: string, { inner }: Pick<Host, 'inner'>): NetworkState {
+  const found = state.networks.find(({ settings }) => settings.name === name);
+  if (!found) throw notThere(state, name, inner);
+  return found;
+}
+
+function notThere({ networks }: HostState, name: string, inner: Internals): NsnetError {
+  const others = networks.map(({ settings }) => settings.name).filter((one) => one !== name);
+  return new NsnetError('ENOENT', 'no such file or directory', {
     subject: subjectOf(name, inner),
-    hint:
-      networks.length > 0
-        ? `There are: ${networks.map(({ settings }) => settings.name).join(', ')}`
-        : undefined,
+    hint: others.length > 0 ? `There are: ${others.join(', ')}` : undefined,
   });
 }

@@ -7,7 +7,7 @@ import type { Owner } from './owner.js';
 import { FINAL } from './rules.js';
 import { Together } from './together.js';
 
-const { meta, ip, ip6, th, fib, concat, dnat, accept } = nft;
+const { meta, ip, ip6, th, fib, concat, dnat, accept, drop } = nft;
 
 /** One published port, as packets see it. */
 export interface PortRule {
@@ -18,6 +18,13 @@ export interface PortRule {
   /** Of the endpoint: its family is that of the rule. */
   address: string;
   port: number;
+}
+
+/** A port that is published on a loopback address of IPv4: its socket serves it, and nobody but the host may reach it. */
+export interface LocalPort {
+  hostAddress: string;
+  hostPort: number;
+  protocol: string;
 }
 
 const FAMILIES = {
@@ -33,6 +40,12 @@ function mapsOf(type: 'ipv4_addr' | 'ipv6_addr', version: 4 | 6) {
     one: { family: 'inet', name: `one${version}`, type: [type, 'inet_proto', 'inet_service'], map },
   } as const;
 }
+
+/**
+ * Ports that are for the host alone. The kernel takes packets for 127.0.0.0/8 from others where somebody has turned
+ * route_localnet on, as Kubernetes' proxy does; for ::1 never.
+ */
+const LOCAL = { family: 'inet', name: 'local', type: ['ipv4_addr', 'inet_proto', 'inet_service'] } as const;
 
 /** Devices whose packets are not redirected: they come to the sockets of the published ports. */
 const RELAYED = { family: 'inet', name: 'relayed', type: 'ifname' } as const;
@@ -89,16 +102,16 @@ export class PortTable {
   }
 
   /** Adds them, all or none. What comes by the device `relayed` is served by the sockets. */
-  async add(rules: readonly PortRule[], relayed?: string): Promise<void> {
-    const changes = this.#change('addElements', rules);
+  async add(rules: readonly PortRule[], local: readonly LocalPort[], relayed?: string): Promise<void> {
+    const changes = this.#change('addElements', rules, local);
     if (relayed !== undefined) changes.addElements({ ...RELAYED, table: this.#table }, [relayed]);
     await this.#changes.do(changes);
   }
 
   /** Of a namespace object that is closed they are gone. */
-  async delete(rules: readonly PortRule[]): Promise<void> {
-    if (rules.length > 0 && !this.#session.closed)
-      await this.#changes.do(this.#change('deleteElements', rules));
+  async delete(rules: readonly PortRule[], local: readonly LocalPort[]): Promise<void> {
+    if (rules.length + local.length > 0 && !this.#session.closed)
+      await this.#changes.do(this.#change('deleteElements', rules, local));
   }
 
   /** The last one ends it. */
@@ -108,8 +121,14 @@ export class PortTable {
     await this.#closing.finally(this.#forget);
   }
 
-  #change(what: 'addElements' | 'deleteElements', rules: readonly PortRule[]): Changes {
+  #change(
+    what: 'addElements' | 'deleteElements',
+    rules: readonly PortRule[],
+    local: readonly LocalPort[],
+  ): Changes {
     const changes = new Changes();
+    const keys = local.map(({ hostAddress, protocol, hostPort }) => [hostAddress, protocol, hostPort]);
+    if (keys.length > 0) changes[what]({ ...LOCAL, table: this.#table }, keys);
     for (const { hostAddress, hostPort, protocol, address, port } of rules) {
       const { any, one } = FAMILIES[address.includes(':') ? 'inet6' : 'inet'];
       const map = hostAddress === undefined ? any : one;
@@ -144,7 +163,19 @@ function skeleton(table: string): Changes {
       to(concat(meta('l4proto'), th.dport), any.name),
     );
   }
-  changes.addSet({ ...RELAYED, table });
+  changes.addSet({ ...RELAYED, table }).addSet({ ...LOCAL, table });
+  const raw = { name: 'raw', type: 'filter', hook: 'prerouting', priority: 'raw' } as const;
+  changes.addChain({ family, table, ...raw });
+  changes.addRule({
+    family,
+    table,
+    chain: raw.name,
+    expressions: [
+      meta('iifname').isNot('lo'),
+      concat(ip.daddr, meta('l4proto'), th.dport).inSet(LOCAL.name),
+      drop(),
+    ],
+  });
   // Behind the rules of whoever runs the host (CVE-2019-9946): of chains of one priority the last one made is asked first.
   const nat = { family, table, type: 'nat', priority: -90 } as const;
   changes.addChain({ ...nat, name: 'prerouting', hook: 'prerouting' });

@@ -1,12 +1,12 @@
 import type { Handle } from '../handles/handle.js';
 import { literal } from '../names/literal.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
-import type { NsnetError } from '../syscalls/errors.js';
-import { all } from './all.js';
+import { type NsnetError, withNotUndone } from '../syscalls/errors.js';
+import { all, undoAll } from './all.js';
 import { forgetFlows } from './flows.js';
 import type { Settings } from './options.js';
 import type { Owner } from './owner.js';
-import { type PortRule, PortTable } from './ports.js';
+import { type LocalPort, type PortRule, PortTable } from './ports.js';
 import type { Published } from './published.js';
 import { relay } from './relay/relay.js';
 import { type Reservation, reserve } from './reservation.js';
@@ -51,9 +51,7 @@ const isAny = (address: string) => address === '0.0.0.0' || address === '::';
 export async function publish(to: Publishing, wanted: readonly Published[]): Promise<PublishedPorts> {
   const inner = openInternals(to.host);
   const ends: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  };
+  const close = () => undoAll(ends);
   /** What is there is ended with the rest, whatever fails beside it. */
   const begun = async <T>(work: Promise<T>, end: (made: T) => Promise<void>): Promise<T> => {
     const made = await work;
@@ -70,14 +68,16 @@ export async function publish(to: Publishing, wanted: readonly Published[]): Pro
     const rules = reserved.flatMap((reservations, i) =>
       reservations.flatMap((one) => ruleFor(one, wanted[i] as Published, addresses)),
     );
-    const serving = reserved.flatMap((reservations, i) =>
-      reservations.map((one) => serve(inner, one, wanted[i] as Published, addresses)),
-    );
+    const local = reserved.flat().flatMap(localPort);
     // With the namespace object its table has gone.
-    const adding = begun(table.add(rules, to.settings.icc ? undefined : to.device), () =>
-      table.delete(rules),
+    await begun(table.add(rules, local, to.settings.icc ? undefined : to.device), () =>
+      table.delete(rules, local),
     );
-    await all([adding, ...serving]);
+    await all(
+      reserved.flatMap((reservations, i) =>
+        reservations.map((one) => serve(inner, one, wanted[i] as Published, addresses)),
+      ),
+    );
     await forgetFlows(inner, rules);
     ends.push(async () => {
       if (!to.host.closed) await forgetFlows(inner, rules);
@@ -88,8 +88,10 @@ export async function publish(to: Publishing, wanted: readonly Published[]): Pro
     });
     return { published, close };
   } catch (error) {
-    await close();
-    throw error;
+    throw await close().then(
+      () => error,
+      (undoing) => withNotUndone(error, undoing),
+    );
   }
 }
 
@@ -181,4 +183,8 @@ function ruleFor(
   if (own === undefined || isLoopback(address)) return [];
   const rule = { hostPort, protocol, address: own, port };
   return [isAny(address) ? rule : { ...rule, hostAddress: address }];
+}
+
+function localPort({ address, port: hostPort, protocol }: Reservation): LocalPort[] {
+  return address.startsWith('127.') ? [{ hostAddress: address, hostPort, protocol }] : [];
 }

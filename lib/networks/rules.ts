@@ -1,9 +1,11 @@
 import { Changes } from '../firewall/changes.js';
 import { nft } from '../firewall/nft.js';
 import type { Chain, RuleSpec } from '../firewall/types.js';
-import type { AnyNetns } from '../namespaces/network.js';
+import { type AnyNetns, openInternals } from '../namespaces/network.js';
+import type { NsnetError } from '../syscalls/errors.js';
 import { GROUP } from './marks.js';
 import type { Settings } from './options.js';
+import { readState } from './state.js';
 
 export const tableOf = (network: string) => `nsnet-${network}`;
 
@@ -55,10 +57,32 @@ export async function areIntact(netns: AnyNetns, settings: Settings, device: str
   );
 }
 
-export async function deleteRules(netns: AnyNetns, network: string): Promise<void> {
-  const table = { family: 'inet', name: tableOf(network) } as const;
-  // Deleting what is not there is an error: it is made first, if need be.
-  await netns.nftables.apply(new Changes().addTable(table).deleteTable(table), FINAL);
+/**
+ * Deletes the rules of networks that are gone, of all or of one name, and tells which. Who makes a network makes its device
+ * first, and then puts its own table in the place of one that is there: so what is deleted is that very table, by its handle.
+ */
+export async function deleteRules(netns: AnyNetns, network?: string): Promise<string[]> {
+  const table = network === undefined ? undefined : tableOf(network);
+  const { tables } = await netns.nftables.list({ family: 'inet', table });
+  const ours = tables.filter(
+    ({ name, comment, owner }) =>
+      name.startsWith(tableOf('')) && comment?.endsWith('of nsnet') && owner === undefined,
+  );
+  if (ours.length === 0) return [];
+  const { networks } = await readState(openInternals(netns));
+  const needed = new Set(networks.map(({ settings }) => tableOf(settings.name)));
+  const deleted: string[] = [];
+  for (const { family, name, handle } of ours) {
+    if (needed.has(name)) continue;
+    const changes = new Changes().deleteTable({ family, name, handle });
+    await netns.nftables.apply(changes, FINAL).then(
+      () => deleted.push(name),
+      (error: NsnetError) => {
+        if (error.code !== 'ENOENT') throw error;
+      },
+    );
+  }
+  return deleted;
 }
 
 /** As changes; `owned`, the table goes with the socket that makes it. */

@@ -61,6 +61,28 @@ test('what was on stays on', async () => {
   await shellIn(host, 'sysctl -qw net.ipv4.conf.eth0.forwarding=0');
 });
 
+test('who makes the host a router meanwhile keeps it', async () => {
+  const network = await create('mynet');
+  await shellIn(host, 'sysctl -qw net.ipv4.ip_forward=1');
+  const second = await create('second');
+  await network.close();
+  await second.close();
+  expect(await on()).toContain(ON4);
+  await shellIn(host, 'sysctl -qw net.ipv4.ip_forward=0');
+});
+
+test('a device that the router of others excepts is excepted again', async () => {
+  await shellIn(host, 'sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.eth0.forwarding=0');
+  const own = await seen(host);
+  const [first, second] = [await create('first'), await create('second')];
+  expect(await on()).toContain(ON4);
+  await first.close();
+  expect(await on()).toContain(ON4);
+  await second.close();
+  await expectSeen(host, own);
+  await shellIn(host, 'sysctl -qw net.ipv4.ip_forward=0');
+});
+
 describe('several networks', () => {
   test('the last one turns it off, in whatever order they go', async () => {
     for (const order of [

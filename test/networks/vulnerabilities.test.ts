@@ -9,6 +9,7 @@ import {
   reachByRoute,
   reachFromOtherNetwork,
   reachLocalhost,
+  reachLocalhostFromContainer,
   type Scene,
   withScene,
 } from './support/attacks.js';
@@ -113,3 +114,19 @@ describe('CVE-2025-54388, CVE-2025-54410: a firewall is flushed', () => {
     });
   });
 });
+
+// Kubernetes' proxy turns it on for every device, and Docker without its own.
+test.each(['tcp', 'udp'] as const)(
+  'CVE-2020-8558: route_localnet that somebody else has turned on: %s',
+  async (transport) => {
+    const publish = [`127.0.0.1:8080:80/${transport}`];
+    await withScene(new Nsnet(), publish, async (scene) => {
+      const { host } = scene.stage;
+      for (const link of (await host.links.list()).map(({ name }) => name))
+        await host.sysctl(`net.ipv4.conf.${link}.route_localnet`, 1);
+      expect(await reachLocalhost(scene, 8080, transport)).toEqual([]);
+      expect(await reachLocalhostFromContainer(scene, 8080, transport)).toEqual([]);
+      expect((await ask(host, transport, '127.0.0.1', 8080))?.name).toBe('a');
+    });
+  },
+);

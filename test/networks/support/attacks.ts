@@ -41,19 +41,27 @@ type Reached = string[];
 const nameOf = (answer: { name: string } | undefined): Reached => (answer ? [answer.name] : []);
 
 /** From a machine on the LAN to the host's 127.0.0.1, over the wire. */
-export async function reachLocalhost({ stage }: Scene, port: number): Promise<Reached> {
+export async function reachLocalhost(
+  { stage }: Scene,
+  port: number,
+  transport: 'tcp' | 'udp' = 'tcp',
+): Promise<Reached> {
   const mac = { from: await stage.mac('lan'), to: await stage.mac('host') };
   const crafted = { netns: stage.lan, meet: HOST, link: 'eth0', mac, from: LAN, to: '127.0.0.1', port };
-  return nameOf(await askByHand({ ...crafted, transport: 'tcp' }));
+  return nameOf(await askByHand({ ...crafted, transport }));
 }
 
 /** The same from a container, to the MAC of its gateway. */
-export async function reachLocalhostFromContainer({ stage }: Scene, port: number): Promise<Reached> {
+export async function reachLocalhostFromContainer(
+  { stage }: Scene,
+  port: number,
+  transport: 'tcp' | 'udp' = 'tcp',
+): Promise<Reached> {
   const from = stage.addressOf('b') ?? '';
   const { mac = '' } = (await stage.host.links.get(APP.bridge)).info;
   const way = { netns: stage.netns('b'), meet: APP.gateway, link: 'eth0' };
   const packet = { mac: { from: await stage.mac('b'), to: mac }, from, to: '127.0.0.1', port };
-  return nameOf(await askByHand({ ...way, ...packet, transport: 'tcp' }));
+  return nameOf(await askByHand({ ...way, ...packet, transport }));
 }
 
 /** A service of the host that is for the host alone. */
