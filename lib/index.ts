@@ -118,6 +118,7 @@ export type { EndpointInfo, NetworkInfo } from './networks/info.js';
 export type { NetworkMode, SandboxOptions } from './networks/mode.js';
 export { Network } from './networks/network.js';
 export type { GatewayMode, NetworkOptions, NetworkPlace } from './networks/options.js';
+export type { Published, PublishedProtocol, PublishedSpec } from './networks/published.js';
 export { NetworkSandbox } from './networks/sandbox.js';
 export type { NetworkTarget } from './networks/target.js';
 export type { Capability } from './processes/capabilities.js';

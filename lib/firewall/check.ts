@@ -31,8 +31,9 @@ function checkFlags(flags: unknown): void {
 }
 
 export function checkTable(table: Table): Table {
-  checkTableRef(table);
+  checkObject('table', table);
   checkKeys('table', table, ['family', 'name', 'flags', 'comment', 'userdata', 'handle', 'owner']);
+  checkTableRef(table);
   checkFlags(table.flags);
   checkSaid(table);
   return table;
@@ -41,8 +42,9 @@ export function checkTable(table: Table): Table {
 const CHAIN = 'family table name type hook priority policy devices flags comment userdata handle'.split(' ');
 
 export function checkChain(chain: Chain): Chain {
-  checkInTable(chain, 'chain');
+  checkObject('chain', chain);
   checkKeys('chain', chain, CHAIN);
+  checkInTable(chain, 'chain');
   const { family, type, hook, priority, policy, devices, flags } = chain as Chain;
   if (hook !== undefined) hookNumber(family, hook);
   if (priority !== undefined) priorityNumber(family, priority);
@@ -66,8 +68,9 @@ const RULE = ['family', 'table', 'chain', 'expressions', 'comment', 'userdata', 
 
 /** The rule with the checks that its expressions need. */
 export function checkRule<R extends RuleSpec & { position?: number }>(rule: R): R & Rule {
-  checkInChain(rule);
+  checkObject('rule', rule);
   checkKeys('rule', rule, RULE);
+  checkInChain(rule);
   checkArray('rule.expressions', rule.expressions);
   const expressions = rule.expressions.flat() as Expression[];
   for (const expression of expressions) {
@@ -85,8 +88,9 @@ const SET =
   );
 
 export function checkNftSet(set: NftSet): NftSet {
-  checkInTable(set, 'set');
+  checkObject('set', set);
   checkKeys('set', set, SET);
+  checkInTable(set, 'set');
   const { size, timeout, gcInterval, elements, flags } = set as NftSet;
   checkFlags(flags);
   const shape = shapeOf(set as NftSet);
@@ -99,8 +103,9 @@ export function checkNftSet(set: NftSet): NftSet {
 }
 
 export function checkObjectSpec(object: NftObject): NftObject {
-  checkInTable(object, 'object');
+  checkObject('object', object);
   checkKeys('object', object, ['family', 'table', 'name', 'type', 'data', 'comment', 'userdata', 'handle']);
+  checkInTable(object, 'object');
   const { type } = object as NftObject;
   if (typeof type !== 'number' && !Object.hasOwn(OBJECT_TYPES, type))
     throw invalidValue('type', `one of ${Object.keys(OBJECT_TYPES).join(', ')}`, type);
@@ -109,7 +114,7 @@ export function checkObjectSpec(object: NftObject): NftObject {
 }
 
 export function checkFlowtable(flowtable: Flowtable): Flowtable {
-  checkInTable(flowtable, 'flowtable');
+  checkObject('flowtable', flowtable);
   checkKeys('flowtable', flowtable, [
     'family',
     'table',
@@ -120,6 +125,7 @@ export function checkFlowtable(flowtable: Flowtable): Flowtable {
     'flags',
     'handle',
   ]);
+  checkInTable(flowtable, 'flowtable');
   checkArray('devices', (flowtable as Flowtable).devices);
   return flowtable;
 }

@@ -90,7 +90,10 @@ function integer(
   const single = (value: unknown, what: string): number => {
     if (typeof value === 'string' && Object.hasOwn(names, value)) return names[value] as number;
     const given = typeof value === 'string' && /^(\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value;
-    if (typeof given === 'string') throw invalidValue(what, `a ${name ?? 'number'}`, value);
+    if (typeof given === 'string') {
+      const words = Object.keys(names);
+      throw invalidValue(what, `${words.length > 0 ? `one of ${words.join(', ')}, or ` : ''}a number`, value);
+    }
     if (typeof given !== 'number')
       throw invalidType(what, `a number or name of ${name ?? 'an integer'}`, value);
     if (!Number.isInteger(given) || given < 0 || given > most)
@@ -123,6 +126,13 @@ function exactly(value: Uint8Array, size: number, name: string): Uint8Array {
   return value;
 }
 
+const EXPECTED: Readonly<Record<string, string>> = {
+  ipv4_addr: 'an IPv4 address',
+  ipv6_addr: 'an IPv6 address',
+  ether_addr: 'a MAC address',
+  ifname: 'the name of a device, of 1 to 15 bytes,',
+};
+
 function textual(
   name: SetType,
   number: number,
@@ -140,7 +150,7 @@ function textual(
       if (value instanceof Uint8Array) return exactly(value, size, what);
       if (typeof value !== 'string') throw invalidType(what, `a string of type ${name}`, value);
       const bytes = new Uint8Array(size);
-      if (!parse(value, bytes)) throw invalidValue(what, `a value of type ${name}`, value);
+      if (!parse(value, bytes)) throw invalidValue(what, EXPECTED[name] ?? `a value of type ${name}`, value);
       return bytes;
     },
     format,

@@ -37,7 +37,13 @@ export function parseKey(types: readonly DataType[], key: unknown, name: string)
     if (key.length !== sizeOf(types)) throw invalidValue(name, `${sizeOf(types)} bytes`, key);
     return key;
   }
-  return joined(parts(types, key, name).map((value, i) => (types[i] as DataType).parse(value, name)));
+  return joined(parts(types, key, name).map((value, i) => single(types[i] as DataType, value, name)));
+}
+
+function single(type: DataType, value: unknown, name: string): Uint8Array {
+  if (typeof value === 'string' && value.includes('/') && /^ip[46v]+_addr$/.test(type.name ?? ''))
+    throw invalidValue(name, "one address (prefixes and ranges need the set's flag 'interval')", value);
+  return type.parse(value, name);
 }
 
 export function parseSpan(types: readonly DataType[], key: unknown, name: string): Span {

@@ -12,7 +12,7 @@ import { object } from '../nftables/object.js';
 import { rule } from '../nftables/rule.js';
 import { type SetMessage, set } from '../nftables/set.js';
 import { table } from '../nftables/table.js';
-import { NsnetError } from '../syscalls/errors.js';
+import { NsnetError, withDetails } from '../syscalls/errors.js';
 import { checkKeys, checkObject, checkSignal, checkString } from '../syscalls/validate.js';
 import { elementsFromWire } from './elements.js';
 import { checkFamily, setKey } from './refs.js';
@@ -35,6 +35,12 @@ export function checkFilter(filter: Filter & Call): void {
   if (filter.family !== undefined) checkFamily(filter.family);
   if (filter.table !== undefined) checkString('table', filter.table);
 }
+
+const THESE: Readonly<Record<string, string>> = {
+  elements: 'the elements of a set',
+  generation: 'the ruleset',
+};
+const NEEDS = 'Reading a ruleset needs CAP_NET_ADMIN in the user namespace that owns the network namespace';
 
 /** Reads a ruleset by one connection. */
 export class Reader {
@@ -60,9 +66,10 @@ export class Reader {
       flags: 0,
       codec: codec as Request['codec'],
       body,
-      subject: `the ${what === 'elements' ? 'elements of a set' : `${what}s`} in ${this.#where}`,
+      subject: `${THESE[what] ?? `the ${what}s`} in ${this.#where}`,
       signal: this.#signal,
       reads: true,
+      explain: (error) => (error.code === 'EPERM' ? withDetails(error, { hint: NEEDS }) : error),
     };
   }
 

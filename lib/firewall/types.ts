@@ -38,11 +38,12 @@ export interface Table {
 export type Hook = 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting' | 'ingress' | 'egress';
 export type Priority = 'raw' | 'mangle' | 'dstnat' | 'filter' | 'security' | 'out' | 'srcnat';
 
-/** A chain of rules; with `type`, `hook` and `priority` packets come to it by themselves. */
+/** A chain of rules; with a `hook` packets come to it by themselves, without by jump() and goto() of other rules. */
 export interface Chain {
   family: TableFamily;
   table: string;
   name: string;
+  /** Default 'filter' where there is a hook. */
   type?: 'filter' | 'nat' | 'route';
   hook?: Hook;
   /** What is read is a number. Default 0 where there is a hook. */

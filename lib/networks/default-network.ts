@@ -3,6 +3,7 @@ import { Netns } from '../netns/netns.js';
 import type { NsnetError } from '../syscalls/errors.js';
 import { collectNetwork } from './gc.js';
 import type { Host } from './host.js';
+import { noPower, subjectOf } from './make.js';
 import { Network } from './network.js';
 
 /** The network of those that ask for none, by Docker's name. */
@@ -88,7 +89,10 @@ async function openOrMake(netns: AnyNetns, uses: Uses, signal: AbortSignal | und
       await uses.made?.leave().close();
       uses.made = made;
     } catch (error) {
-      if ((error as NsnetError).code !== 'EEXIST') throw error;
+      const { code, cause } = error as NsnetError;
+      // The object that it was tried with has no name of its own.
+      if (code === 'EPERM' && cause) throw noPower(subjectOf(NAME, openInternals(netns)), cause);
+      if (code !== 'EEXIST') throw error;
     }
   }
 }

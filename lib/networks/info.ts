@@ -35,10 +35,15 @@ export interface NetworkInfo {
 export function infoOf({ settings, device, mtu, endpoints }: NetworkState): NetworkInfo {
   const { name, driver, subnet, gateway, subnet6, gateway6, range, range6: _range6, ...flags } = settings;
   const { internal, isolated, icc, masquerade, gatewayMode } = flags;
-  const info: NetworkInfo = {
+  return {
     name,
     driver,
     device,
+    ...(subnet && { subnet: String(subnet) }),
+    ...(gateway !== undefined && { gateway }),
+    ...(subnet6 && { subnet6: String(subnet6) }),
+    ...(gateway6 !== undefined && { gateway6 }),
+    ...(range && { range: String(range) }),
     mtu,
     internal,
     isolated,
@@ -50,12 +55,6 @@ export function infoOf({ settings, device, mtu, endpoints }: NetworkState): Netw
       .sort(byAddress(settings))
       .map(endpointInfo),
   };
-  if (subnet) info.subnet = String(subnet);
-  if (gateway !== undefined) info.gateway = gateway;
-  if (subnet6) info.subnet6 = String(subnet6);
-  if (gateway6 !== undefined) info.gateway6 = gateway6;
-  if (range) info.range = String(range);
-  return info;
 }
 
 export function endpointInfo({ name = '', aliases, addresses, device }: EndpointState): EndpointInfo {

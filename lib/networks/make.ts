@@ -103,6 +103,15 @@ export function nameTaken(subject: string): NsnetError {
   });
 }
 
+/** Where this process may not change the host. */
+export function noPower(subject: string, cause: unknown): NsnetError {
+  const { syscall } = cause as NsnetError;
+  const hint =
+    'This needs CAP_NET_ADMIN in the user namespace that owns the network namespace: run it as root, or have a ' +
+    'namespace of your own play the host, as `netns: await Netns.create()`';
+  return new NsnetError('EPERM', 'operation not permitted', { syscall, subject, hint, cause });
+}
+
 /** A vxlan takes 50 bytes of each packet (RFC 7348). */
 export function mtuOf({ mtu, driver }: NetworkOptions): number {
   return mtu ?? (driver === 'vxlan' ? 1450 : 1500);
@@ -127,7 +136,9 @@ async function device(site: Site, options: NetworkOptions, settings: Settings): 
     signal,
   }).catch((error) => {
     const { code } = error as NsnetError;
-    throw code === 'EEXIST' ? withDetails(nameTaken(subjectOf(name, inner)), { cause: error }) : error;
+    const subject = subjectOf(name, inner);
+    if (code === 'EPERM') throw noPower(subject, error);
+    throw code === 'EEXIST' ? withDetails(nameTaken(subject), { cause: error }) : error;
   });
   if (wanted === undefined) return bridge;
   try {

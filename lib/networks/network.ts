@@ -1,7 +1,7 @@
 import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
 import type { Link } from '../links/link.js';
-import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
+import { type AnyNetns, type Internals, internals, openInternals } from '../namespaces/network.js';
 import { abortError, closedError, NsnetError, unsupportedError } from '../syscalls/errors.js';
 import {
   checkBoolean,
@@ -9,6 +9,7 @@ import {
   checkObject,
   checkSignal,
   illegalConstructor,
+  invalidValue,
 } from '../syscalls/validate.js';
 import { adviceOf } from './advice.js';
 import { join } from './connect.js';
@@ -242,6 +243,14 @@ export class Network extends Handle {
       const { netns } = this.#place;
       const bridge = this.#bridge;
       try {
+        // Its default route would lead to itself: a container that shares the host's network, say.
+        const { id } = internals(opened.netns);
+        if (id === this.#place.inner.id || id === this.#host.inner.id)
+          throw invalidValue(
+            'target',
+            `another namespace than the one that plays the host of ${this.#subject},`,
+            target,
+          );
         const endpoint = await join(
           {
             host: netns,
@@ -276,8 +285,10 @@ export class Network extends Handle {
       const [{ endpoints }] = await this.#state(signal);
       const found = endpoints.find((endpoint) => endpoint.name === name);
       if (!found) {
+        const names = endpoints.flatMap((endpoint) => endpoint.name ?? []);
         throw new NsnetError('ENOENT', 'no such file or directory', {
           subject: `endpoint '${name}' of ${this.#subject}`,
+          hint: names.length > 0 ? `There are: ${names.join(', ')}` : 'Nothing is connected to it',
         });
       }
       await deleteDevice(this.#place.inner, found.index, found.device);

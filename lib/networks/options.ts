@@ -36,12 +36,16 @@ export interface Care {
 interface Common extends NetworkPlace, Care {
   /** Up to 40 letters, digits, `_`, `.` and `-`, beginning with a letter or digit. */
   name: string;
-  /** IPv4: '172.17.0.0/16'. Default: the first of 172.17.0.0/16 … 172.31.0.0/16, 192.168.0.0/20 … that nothing there uses. */
+  /**
+   * IPv4: '172.17.0.0/16'. Default: the first of 172.17.0.0/16 … 172.31.0.0/16, 192.168.0.0/20 … that nothing there uses; with
+   * `subnet6` alone none, and then no IPv4 at all.
+   */
   subnet?: string;
   /** The bridge's own address. Default: the first of the subnet. */
   gateway?: string;
-  /** IPv6: 'fd00:1::/64'. Default: none, and then no IPv6 at all. */
+  /** IPv6: 'fd00:1::/64'. Default: none, and then no IPv6 at all. For both, say `subnet`, too. */
   subnet6?: string;
+  /** The bridge's own IPv6 address. Default: the first of `subnet6`. */
   gateway6?: string;
   /** Addresses are handed out from this part of the subnet only: '172.17.5.0/24', as Docker's --ip-range. */
   range?: string;
@@ -70,26 +74,24 @@ interface Common extends NetworkPlace, Care {
   router?: boolean;
 }
 
+interface Overlay {
+  /** VNI, 1 to 16777215: the same on all hosts. */
+  id: number;
+  /** This host's address towards the others. */
+  local: string;
+  /** The other hosts' addresses. */
+  peers?: string[];
+  /** Instead of `peers`: a multicast group that all hosts are in… */
+  group?: string;
+  /** …on this device. */
+  parent?: string;
+  /** UDP port. Default 4789. */
+  port?: number;
+}
+
 /** What a network is made with. */
 export type NetworkOptions = Common &
-  (
-    | { driver?: 'bridge' }
-    | {
-        driver: 'vxlan';
-        /** VNI, 1 to 16777215: the same on all hosts. */
-        id: number;
-        /** This host's address towards the others. */
-        local: string;
-        /** The other hosts' addresses. */
-        peers?: string[];
-        /** Instead of `peers`: a multicast group that all hosts are in… */
-        group?: string;
-        /** …on this device. */
-        parent?: string;
-        /** UDP port. Default 4789. */
-        port?: number;
-      }
-  );
+  (({ driver?: 'bridge' } & { [K in keyof Overlay]?: never }) | ({ driver: 'vxlan' } & Overlay));
 
 /** A network as it was asked for, with what was not said filled in. */
 export interface Settings {
@@ -122,8 +124,6 @@ const KEYS = [
   'bridge',
   'gatewayMode',
   ...FLAGS,
-  'netns',
-  'signal',
 ];
 const VXLAN_KEYS = ['id', 'local', 'peers', 'group', 'parent', 'port'];
 /** What NetworkSandbox.create() takes to be no network. */
@@ -142,6 +142,8 @@ export function checkNetworkOptions(options: NetworkOptions): Settings {
   checkObject('options', options);
   const { driver = 'bridge' } = options;
   if (driver !== 'bridge' && driver !== 'vxlan') throw invalidValue('driver', "'bridge' or 'vxlan'", driver);
+  const stray = driver === 'vxlan' ? undefined : VXLAN_KEYS.find((key) => key in options);
+  if (stray !== undefined) throw needs(stray, "driver: 'vxlan'");
   checkPlace(options, driver === 'vxlan' ? [...KEYS, ...VXLAN_KEYS] : KEYS);
   const { name, mtu, bridge, gatewayMode = 'nat' } = options;
   checkNetworkName(name);
@@ -156,7 +158,7 @@ export function checkNetworkOptions(options: NetworkOptions): Settings {
   if (options.driver === 'vxlan') checkVxlan(options);
   if (options.router && gatewayMode === 'routed') throw needs('router', "a gatewayMode other than 'routed'");
   const isolated = options.isolated ?? false;
-  if (isolated && options.internal === false) throw needs('isolated', 'internal');
+  if (isolated && options.internal === false) throw needs('isolated', 'internal: true');
   if (isolated && (options.gateway !== undefined || options.gateway6 !== undefined))
     throw needs('gateway', 'a network that is not isolated');
   const subnet = subnetOf('subnet', options.subnet, 'inet');
@@ -189,8 +191,15 @@ function subnetOf(name: string, text: string | undefined, family: 'inet' | 'inet
   const subnet = Subnet.parse(name, text);
   const longest = family === 'inet' ? 30 : 126;
   if (subnet.family === family && subnet.prefix <= longest && subnet.prefix > 0) return subnet;
+  const what = family === 'inet' ? 'IPv4' : 'IPv6';
   const example = family === 'inet' ? "'172.17.0.0/16'" : "'fd00:1::/64'";
-  throw invalidValue(name, `an ${family} subnet of 1 to ${longest} bits, such as ${example},`, text);
+  const other = family === 'inet' ? 'subnet6 takes IPv6' : 'subnet takes IPv4';
+  const also = subnet.family === family ? '' : ` (${other})`;
+  throw invalidValue(
+    name,
+    `an ${what} subnet with a prefix of 1 to ${longest} bits, such as ${example}${also},`,
+    text,
+  );
 }
 
 /** The first address, unless another one is asked for. */

@@ -6,7 +6,7 @@ import { Netns } from '../netns/netns.js';
 import { type NsnetError, withNotUndone } from '../syscalls/errors.js';
 import { quietIpv6 } from './cable.js';
 import { forward, stopForwarding } from './forwarding.js';
-import { familiesOf, nameTaken, type Site, subjectOf } from './make.js';
+import { familiesOf, nameTaken, noPower, type Site, subjectOf } from './make.js';
 import { GROUP, linkName, networkMark, subnetMark } from './marks.js';
 import type { Settings } from './options.js';
 import { FINAL, networkRules, openedFor } from './rules.js';
@@ -44,7 +44,9 @@ export class Router {
     let rules: NftablesSession | undefined;
     try {
       const macs = [anyMac(), anyMac()] as const;
-      const uplink = await cable(host, netns, settings, mtu, macs);
+      const uplink = await cable(host, netns, settings, mtu, macs).catch((error: NsnetError) => {
+        throw error.code === 'EPERM' ? noPower(subjectOf(settings.name, host.inner), error) : error;
+      });
       rules = await host.netns.nftables.session();
       await rules.apply(networkRules(settings, uplink.name, { owned: true }), FINAL);
       await setSysctls(host.inner, quietIpv6(uplink.name, settings));

@@ -70,6 +70,7 @@ const KEYS = [
 ];
 const LONGEST = 0x7fffffff;
 const ETIMEDOUT = -110;
+const LATE = 'Nobody answered, or the name was not resolved in time: see netns.nameservers';
 
 function check(options: ConnectOptions): void {
   checkObject('options', options);
@@ -115,7 +116,8 @@ export async function connect(inner: Internals, options: ConnectOptions): Promis
   if (signal?.aborted) throw abortError(signal);
   if (isPlain(options)) return finish(await connectPlainly(inner, host, port, options), options);
   const to = path === undefined ? { address: host, port } : { address: formatUnixPath(path) };
-  const late = () => socketError(ETIMEDOUT, 'connect', to, inner);
+  const named = path === undefined && isIP(host) === 0;
+  const late = () => socketError(ETIMEDOUT, 'connect', to, inner, named ? LATE : undefined);
   return untilGivenUp(
     inner,
     { signal, timeout, late },

@@ -73,10 +73,11 @@ export function socketError(
   syscall: keyof typeof HINTS,
   place: Place,
   { subject }: Internals,
+  said?: string,
 ): NsnetError {
   const hints: Readonly<Record<number, string>> = (place.port === undefined ? HINTS_UNIX : HINTS)[syscall];
   const own = HINTS[syscall] === BIND && /^(127\.|::1$)/.test(place.address) ? LOOPBACK[errno] : undefined;
-  const hint = own ?? hints[errno];
+  const hint = said ?? own ?? hints[errno];
   const error = systemError(errno, syscall, { subject: `${formatPlace(place)} in ${subject}`, hint });
   return Object.assign(error, place);
 }

@@ -121,3 +121,26 @@ test('after close()', async () => {
   await expect(other.nftables.apply(new Changes())).rejects.toMatchObject({ code: 'ERR_NSNET_CLOSED' });
   await expect(other.nftables.list()).rejects.toMatchObject({ code: 'ERR_NSNET_CLOSED' });
 });
+
+test.each([
+  [() => nft.tcp.dport.is('http'), 'Expected a number for value but received'],
+  [
+    () => nft.ct.state(any('establishd')),
+    'Expected one of invalid, established, related, new, untracked, or a number',
+  ],
+  [() => nft.ip.saddr.is('10.0.0.300'), 'Expected an IPv4 address for value but received'],
+  [
+    () => new Changes().addSet({ ...S, type: 'ipv4_addr', elements: ['10.0.0.0/8'] }),
+    "need the set's flag 'interval'",
+  ],
+  [
+    () => new Changes().addTable(any({ famly: 'ip', name: 't' })),
+    "Unknown key 'famly' in table: did you mean 'family'?",
+  ],
+  [
+    () => new Changes().addChain(any({ ...T, nmae: 'c' })),
+    "Unknown key 'nmae' in chain: did you mean 'name'?",
+  ],
+])('%s is refused in words that lead on', (work, words) => {
+  expect(work as () => unknown).toThrow(words);
+});

@@ -1,7 +1,7 @@
 // @kernels
 // The host's network in the hands of an ordinary user: it can be read, and what is refused says why.
 import { release } from 'node:os';
-import { Bridge, Namespace, Netns, NsnetError, Veth } from 'nsnet';
+import { Bridge, Namespace, Netns, Network, NetworkSandbox, NsnetError, Veth } from 'nsnet';
 import { describe, expect, test } from 'vitest';
 import { privileged } from '../support/privileges.js';
 import { expectState, stateOf } from './support/state.js';
@@ -37,6 +37,8 @@ describe.skipIf(privileged)('without capabilities', () => {
     ['a route', (netns) => netns.routes.add({ destination: '10.99.99.0/24', device: 'lo' })],
     ['removing a route', (netns) => netns.routes.delete({ destination: '10.99.99.0/24' })],
     ['a sysctl', (netns) => netns.sysctl('net.ipv4.ip_forward', false)],
+    ['a network of containers', (netns) => Network.create({ netns, name: 'nst-no' })],
+    ['one with a router', (netns) => Network.create({ netns, name: 'nst-no', router: true })],
     ['a new namespace without the user namespace', () => Namespace.create('net')],
   ];
 
@@ -70,6 +72,25 @@ describe.skipIf(privileged)('without capabilities', () => {
       await expectState(before, 'afterwards', current);
     },
   );
+
+  test('a network that is refused says whose, and what else to do', async () => {
+    const words = (error: Error) => error.message;
+    const [network, sandbox] = await Promise.all([
+      Network.create({ name: 'nst-no' }).catch(words),
+      NetworkSandbox.create('bridge').catch(words),
+    ]);
+    expect(network).toMatch(/^EPERM: .* \(network 'nst-no' in this process's netns\)\. .*run it as root, or/);
+    expect(sandbox).toMatch(/^EPERM: .* \(network 'bridge' in this process's netns\)\. .*run it as root, or/);
+  });
+
+  test('the packet filter may not be read', async () => {
+    await using current = await Netns.current();
+    for (const asked of [current.nftables.list(), Network.gc()]) {
+      const error = await asked.catch((reason) => reason);
+      expect(error).toMatchObject({ code: 'EPERM', subject: "the ruleset in this process's netns" });
+      expect(error.hint).toContain('CAP_NET_ADMIN');
+    }
+  });
 
   test('another’s process may not be looked into', async () => {
     const error = await Netns.ofProcess(1).catch((reason) => reason);

@@ -96,6 +96,18 @@ test('create', async () => {
   await expectSeen(host, before);
 });
 
+test('what is refused is said in words that lead on', async () => {
+  const words = async (options: object) =>
+    (await failure(Network.create({ netns: host, name: 'x', ...options } as never))).message;
+  const unknown = await words({ subnets: '10.0.0.0/24' });
+  expect(unknown).toMatch(/^Unknown key 'subnets' in options: did you mean 'subnet'\? Known: name, /);
+  expect(unknown.match(/\bsignal\b/g)).toHaveLength(1);
+  expect(await words({ local: '192.0.2.10' })).toBe("local needs driver: 'vxlan'");
+  expect(await words({ subnet: 'fd00::/64' })).toContain('subnet6 takes IPv6');
+  expect(await words({ subnet6: '10.0.0.0/24' })).toContain('subnet takes IPv4');
+  expect((await failure(network.disconnect('nobody'))).message).toContain('Nothing is connected to it');
+});
+
 const connect: [object, string | string[]][] = [
   ...['', '.', 'a/b', '../x', '-a', 'a b', 'a:b', 'x'.repeat(64), 1, null].map((name): [object, string[]] => [
     { name },
@@ -144,6 +156,10 @@ test('connect', async () => {
     await refused(network.connect(target as never), TYPE, String(target));
   for (const target of [0, -1, 1.5, Number.NaN, 2 ** 31])
     await refused(network.connect(target), [RANGE, TYPE], String(target));
+  // A program with the host's own network, as docker run --network host has it.
+  await using program = await host.spawn('sleep', ['30'], { stdio: 'ignore' });
+  for (const target of [host, program, program.pid])
+    await refused(network.connect(target), VALUE, `the host as ${target}`);
   const closed = await Netns.create();
   await closed.close();
   expect(await failure(network.connect(closed))).toMatchObject({ code: 'ERR_NSNET_CLOSED' });

@@ -55,6 +55,9 @@ describe('create', () => {
       subnet: '172.17.0.0/16',
       gateway: '172.17.0.1',
     });
+    // As a person reads it: what it is called and where it is, then how it behaves.
+    const keys = Object.keys(await network.inspect());
+    expect(keys.slice(0, 6)).toEqual(['name', 'driver', 'device', 'subnet', 'gateway', 'mtu']);
     await network.close();
     expect(network.closed).toBe(true);
     await network.close();
