@@ -2,7 +2,7 @@ import { altNamesRequest } from '../links/requests.js';
 import type { Internals } from '../namespaces/network.js';
 import type { NsnetError } from '../syscalls/errors.js';
 import { sysctlMark } from './marks.js';
-import { type HostState, type NetworkState, readState } from './state.js';
+import { type HostState, type NetworkState, type Note, readState } from './state.js';
 import { readSysctls, type Sysctl, setSysctls } from './sysctls.js';
 import { inTurn } from './turn.js';
 
@@ -29,12 +29,14 @@ const isKey = (key: string): key is Key => Object.hasOwn(KEYS, key);
 
 const ALL4 = 'ipv4/conf/all/forwarding';
 
+/** The first device of every namespace. What is of no device is noted there. */
+const LOOPBACK = 1;
+
 /** Devices of a namespace that others are reached by. */
 export type Uplinks = readonly string[];
 
 /** The network that is forwarded for. */
 export interface Forwarded {
-  index: number;
   device: string;
   name: string;
   families: readonly (4 | 6)[];
@@ -44,16 +46,16 @@ export interface Forwarded {
 
 /**
  * Has the namespace forward between a network and its uplinks: per device, and not the namespace as a whole where it
- * can be helped. What is turned on is noted at the network's device first, so that it is turned off again with it.
+ * can be helped. What is turned on is noted first, so that it is turned off again with the network.
  */
 export function forward(inner: Internals, network: Forwarded, uplinks: Uplinks): Promise<void> {
   return inTurn(inner, 'forwarding', () => forwardInTurn(inner, network, uplinks));
 }
 
 async function forwardInTurn(inner: Internals, network: Forwarded, uplinks: Uplinks): Promise<void> {
-  const { networks } = await readState(inner);
-  const { index, device, name, families } = network;
-  const noted = notesOf(networks);
+  const { notes, indexes } = await readState(inner);
+  const { device, name, families } = network;
+  const noted = setOf(notes);
   // Also what is on for another network, which may go first.
   const wanted = (key: Key, uplink: string, value?: string) =>
     value === String(OFF[key]) || noted.has(`${key}:${uplink}`);
@@ -70,12 +72,15 @@ async function forwardInTurn(inner: Internals, network: Forwarded, uplinks: Upli
   if (families.includes(6)) turnOn.push(...(await forward6(inner, device, uplinks, wanted)));
   if (turnOn.length === 0) return;
   await network.open([...new Set(turnOn.flatMap(([key, uplink]) => (key === 'all6' ? uplinks : [uplink])))]);
-  const own = notesOf(networks.filter(({ settings }) => settings.name === name));
-  const notes = turnOn
-    .filter(([key, uplink]) => !own.has(`${key}:${uplink}`))
-    .map(([key, uplink]) => sysctlMark(name, key, uplink));
-  if (notes.length > 0)
-    await inner.route.run(altNamesRequest('add', inner, () => index, notes, inner.subject));
+  const own = setOf(notes.filter((note) => note.network === name));
+  await Promise.all(
+    turnOn.map(async ([key, uplink]) => {
+      const index = key === 'all6' ? LOOPBACK : indexes.get(uplink);
+      if (index === undefined || own.has(`${key}:${uplink}`)) return;
+      const mark = sysctlMark(name, key, uplink);
+      await inner.route.run(altNamesRequest('add', inner, () => index, [mark], inner.subject)).catch(isGone);
+    }),
+  );
   await setSysctls(
     inner,
     turnOn.map(([key, uplink]): Sysctl => [KEYS[key](uplink), ON[key]]),
@@ -103,35 +108,47 @@ async function forward6(
   return [...listening.map((uplink): [Key, string] => ['ra', uplink]), ['all6', 'all']];
 }
 
-function notesOf(networks: HostState['networks']): Set<string> {
-  return new Set(networks.flatMap(({ sysctls }) => sysctls.map(({ key, device }) => `${key}:${device}`)));
-}
+const keyOf = ({ key, device }: Note) => `${key}:${key === 'all6' ? 'all' : device}`;
+const setOf = (notes: readonly Note[]) => new Set(notes.map(keyOf));
 
 /**
  * Turns off what was turned on for a network that is being removed, but what another one needs. Of several that are removed
- * at once the last one does it: its note goes, too.
+ * at once the last one does it: its notes go, too.
  */
-export function stopForwarding(inner: Internals, network: NetworkState): Promise<void> {
-  const { index, settings, sysctls } = network;
-  if (sysctls.length === 0) return Promise.resolve();
-  return inTurn(inner, 'forwarding', async () => {
-    const { networks } = await readState(inner);
-    // Somebody else has been quicker.
-    const still = networks.find((one) => one.index === index && one.settings.name === settings.name);
-    if (!still) return;
-    const needed = notesOf(networks.filter((other) => other !== still));
+export function stopForwarding(inner: Internals, { index, settings }: NetworkState): Promise<void> {
+  // Somebody may have removed it, and made another one of that name.
+  const another = (one: NetworkState) => one.settings.name === settings.name && one.index !== index;
+  return turnOff(inner, ({ network }, { networks }) => network === settings.name && !networks.some(another));
+}
+
+/** The same for networks that are gone without having been removed. */
+export function stopForwardingForNobody(inner: Internals): Promise<void> {
+  return turnOff(inner, ({ network }, { networks }) =>
+    networks.every(({ settings }) => settings.name !== network),
+  );
+}
+
+async function turnOff(inner: Internals, ends: (note: Note, state: HostState) => boolean): Promise<void> {
+  const before = await readState(inner);
+  if (!before.notes.some((note) => ends(note, before))) return;
+  await inTurn(inner, 'forwarding', async () => {
+    const state = await readState(inner);
+    const ending = state.notes.filter((note) => ends(note, state));
+    const needed = setOf(state.notes.filter((note) => !ending.includes(note)));
     // Who has made the namespace a router meanwhile needs it, too.
     const [all] = await readSysctls(inner, [ALL4]);
-    if (all === '1')
-      for (const { key, device } of still.sysctls) if (key === 'f4') needed.add(`f4:${device}`);
+    const off = ending.filter(
+      (note) => isKey(note.key) && !(all === '1' && note.key === 'f4') && !needed.has(keyOf(note)),
+    );
     await setSysctls(
       inner,
-      still.sysctls
-        .filter(({ key, device }) => isKey(key) && !needed.has(`${key}:${device}`))
-        .map(({ key, device }): Sysctl => [KEYS[key as Key](device), OFF[key as Key]]),
+      off.map(({ key, device }): Sysctl => [KEYS[key as Key](device), OFF[key as Key]]),
     );
-    const notes = still.sysctls.map(({ key, device }) => sysctlMark(settings.name, key, device));
-    await inner.route.run(altNamesRequest('delete', inner, () => index, notes, inner.subject)).catch(isGone);
+    await Promise.all(
+      ending.map(({ index, text }) =>
+        inner.route.run(altNamesRequest('delete', inner, () => index, [text], inner.subject)).catch(isGone),
+      ),
+    );
   });
 }
 

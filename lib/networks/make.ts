@@ -181,9 +181,8 @@ async function furnish(
 /** Has the host forward between the network and its other devices. */
 export async function turnOn({ netns, inner }: Site, settings: Settings, bridge: Link): Promise<void> {
   const { name } = settings;
-  const { index, name: device } = bridge;
   const open = (devices: readonly string[]) => netns.nftables.apply(openedFor(name, devices), FINAL);
-  const network = { index, device, name, families: familiesOf(settings), open };
+  const network = { device: bridge.name, name, families: familiesOf(settings), open };
   await forward(inner, network, await uplinksOf(netns));
 }
 

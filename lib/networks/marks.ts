@@ -9,8 +9,8 @@ import { randomBytes } from 'node:crypto';
  *     nsnet:<network>:n:<name>                 …: its name on the network
  *     nsnet:<network>:l:<alias>:<any>          …: an alias, which several may have
  *     nsnet:<network>:o:<protocol>:<port>:<address>  …: a port that is open for everybody, of a routed network
- *     nsnet:<network>:s:<key>:<device>         on the device of a network: a sysctl that was turned on for it
- *     nsnet-subnet:<subnet>                    …: the reservation of its subnet
+ *     nsnet-subnet:<subnet>                    on the device of a network: the reservation of its subnet
+ *     nsnet:<network>:s:<key>:<device>         on a device of the host, or lo: a sysctl that was turned on for the network
  */
 const MARK = 'nsnet:';
 
@@ -38,7 +38,7 @@ export type Mark =
   | { type: 'network'; network: string }
   | { type: 'address' | 'name' | 'alias'; network: string; value: string }
   | ({ type: 'open'; network: string } & OpenPort)
-  | { type: 'sysctl'; network: string; key: string; device: string };
+  | { type: 'sysctl'; network: string; key: string; text: string };
 
 /** Undefined for names that are not nsnet's. */
 export function readMark(text: string): Mark | undefined {
@@ -53,7 +53,7 @@ export function readMark(text: string): Mark | undefined {
     const [protocol = '', port, ...address] = rest;
     return { type: 'open', network, protocol, port: Number(port), address: address.join(':') };
   }
-  if (kind === 's') return { type: 'sysctl', network, key: rest[0] ?? '', device: rest.slice(1).join(':') };
+  if (kind === 's') return { type: 'sysctl', network, key: rest[0] ?? '', text };
   return undefined;
 }
 

@@ -157,7 +157,7 @@ async function route({
   }
   if (internal) return;
   const open = (devices: readonly string[]) => rules.apply(openedFor(name, devices), FINAL);
-  const own = { index: uplink.index, device: uplink.name, name, families: familiesOf(settings), open };
+  const own = { device: uplink.name, name, families: familiesOf(settings), open };
   await forward(host.inner, own, await uplinksOf(host.netns));
 }
 

@@ -36,8 +36,17 @@ export interface NetworkState {
   router: boolean;
   /** Its ways to other hosts: ports of the bridge. */
   ways: { index: number; device: string }[];
-  /** Sysctls that were turned on for it. */
-  sysctls: { key: string; device: string }[];
+}
+
+/** A sysctl that was turned on for a network: noted at the device that it is of, which is there when all else is gone. */
+export interface Note {
+  network: string;
+  key: string;
+  /** By its name of now. */
+  device: string;
+  index: number;
+  /** The alternative name. */
+  text: string;
 }
 
 /** Everything of networks in a namespace, from one dump of its links. */
@@ -45,6 +54,9 @@ export interface HostState {
   networks: NetworkState[];
   /** Links by their names that nsnet made, but which are neither a network's nor an endpoint's: half-made. */
   others: { index: number; device: string; owner: string }[];
+  notes: Note[];
+  /** Of all links. */
+  indexes: Map<string, number>;
 }
 
 /** Reads all networks of a namespace. */
@@ -68,15 +80,18 @@ const marksOf = ({ attributes }: LinkBrief): Mark[] =>
   (attributes.propList?.altIfname ?? []).flatMap((name) => readMark(name) ?? []);
 
 function stateOf(links: LinkBrief[]): HostState {
-  const state: HostState = { networks: [], others: [] };
+  const state: HostState = { networks: [], others: [], notes: [], indexes: new Map() };
   const networks = new Map<number, NetworkState>();
   const others: LinkBrief[] = [];
   for (const link of links) {
+    const name = link.attributes.ifname ?? '';
+    state.indexes.set(name, link.index);
+    state.notes.push(...notesAt(link, name));
     const network = networkOf(link);
     if (network) {
       networks.set(link.index, network);
       state.networks.push(network);
-    } else if (ownerOfLink(link.attributes.ifname ?? '') !== undefined) others.push(link);
+    } else if (ownerOfLink(name) !== undefined) others.push(link);
   }
   const byName = new Map(state.networks.map((network) => [network.settings.name, network]));
   for (const link of others) {
@@ -91,6 +106,12 @@ function stateOf(links: LinkBrief[]): HostState {
     else state.others.push({ index, device, owner: ownerOfLink(device) as string });
   }
   return state;
+}
+
+function notesAt(link: LinkBrief, device: string): Note[] {
+  return marksOf(link).flatMap((mark) =>
+    mark.type === 'sysctl' ? [{ ...mark, device, index: link.index }] : [],
+  );
 }
 
 function networkOf(link: LinkBrief): NetworkState | undefined {
@@ -109,7 +130,6 @@ function networkOf(link: LinkBrief): NetworkState | undefined {
     endpoints: [],
     ways: [],
     router: kind === 'veth',
-    sysctls: marks.flatMap((one) => (one.type === 'sysctl' ? [{ key: one.key, device: one.device }] : [])),
   };
 }
 

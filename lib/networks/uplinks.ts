@@ -17,7 +17,8 @@ export async function uplinksOf(netns: AnyNetns): Promise<string[]> {
   ]);
   return links
     .filter(({ name, info }) => {
-      const own = ownerOfLink(name) !== undefined || info.altNames.some((one) => readMark(one));
+      const marks = info.altNames.map((one) => readMark(one)?.type);
+      const own = ownerOfLink(name) !== undefined || marks.some((type) => type && type !== 'sysctl');
       return !own && !info.flags.includes('LOOPBACK') && reaching.has(name);
     })
     .map(({ name }) => name);

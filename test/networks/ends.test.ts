@@ -47,7 +47,7 @@ test.runIf(privileged)(
   async () => {
     await Network.gc({ netns: host });
     const [before, open] = [await seen(host), sockets()];
-    for (let i = 0; i < scaled(15, 3); i++) {
+    for (let i = 0; i < scaled(8, 3); i++) {
       const worker = new Worker(program('worker'), { workerData: host.fd });
       await once(worker, 'message');
       await new Promise((resolve) => setTimeout(resolve, i * 7));

@@ -41,7 +41,8 @@ test('the uplink alone, of the families that there are', async () => {
   await using two = await create('both', both);
   expect(await on()).toContain(ON4);
   if (perDevice) expect(await on()).toEqual([ON4, 'ipv6/conf/eth0/force_forwarding:1']);
-  const [device] = await ipIn(host, 'link', 'show', 'dev', two.bridge.name);
+  const [device] = await ipIn(host, 'link', 'show', 'dev', 'eth0');
+  expect(two.closed).toBe(false);
   expect(device?.altnames).toContain('nsnet:both:s:f4:eth0');
 });
 
@@ -54,11 +55,19 @@ test('what was on stays on', async () => {
   await shellIn(host, 'sysctl -qw net.ipv4.conf.eth0.forwarding=1');
   const own = await seen(host);
   const network = await create('mynet');
-  const [device] = await ipIn(host, 'link', 'show', 'dev', network.bridge.name);
-  expect(device?.altnames).not.toContain('nsnet:mynet:s:f4:eth0');
+  const [device] = await ipIn(host, 'link', 'show', 'dev', 'eth0');
+  expect(device?.altnames ?? []).not.toContain('nsnet:mynet:s:f4:eth0');
   await network.close();
   await expectSeen(host, own);
   await shellIn(host, 'sysctl -qw net.ipv4.conf.eth0.forwarding=0');
+});
+
+test('a device that is renamed meanwhile forwards no longer, either', async () => {
+  const network = await create('mynet');
+  await shellIn(host, 'ip link set eth0 name eth7');
+  await network.close();
+  await shellIn(host, 'ip link set eth7 name eth0');
+  expect(await on()).toEqual([]);
 });
 
 test('who makes the host a router meanwhile keeps it', async () => {

@@ -121,7 +121,7 @@ describe('kill -9', () => {
     const peer = await Peer.start(host, [one]);
     const { device } = await peer.do('create', { name: 'mynet' });
     await peer.kill();
-    await shellIn(host, `ip link del ${device}; sysctl -qw net.ipv4.conf.eth0.forwarding=0`);
+    await shellIn(host, `ip link del ${device}`);
     expect(await gc()).toEqual({ networks: [], endpoints: [], tables: ['nsnet-mynet'] });
   });
 
@@ -146,7 +146,7 @@ describe('kill -9', () => {
 
   test('at many moments', async () => {
     const used = new Set<string>();
-    for (let i = 0; i < scaled(30, 6); i++) {
+    for (let i = 0; i < scaled(12, 6); i++) {
       const peer = await Peer.start(host, [one]);
       const subnets = { subnet: '10.1.0.0/24', subnet6: 'fd01::/64' };
       const looping = peer.do('loop', 0, subnets).catch(() => {});

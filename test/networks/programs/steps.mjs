@@ -1,11 +1,12 @@
 // Makes a network with an endpoint and its ports, and ends them again, all in the namespace that it is in; is killed at one of
 // its calls of the add-on. Arguments: that namespace's number; at which call, counted from 0, or -1; 'before' it is made, or
-// when it is 'over'. Says which calls there were.
+// when it is 'over'; options of the network as JSON. Says which calls there were.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Netns, Network } from 'nsnet';
 
-const [id, at, when] = process.argv.slice(2).map((one) => (/^-?\d+$/.test(one) ? Number(one) : one));
+const [id, at] = process.argv.slice(2, 4).map(Number);
+const [when, options] = process.argv.slice(4);
 const binary =
   process.env.NSNET_BINARY ?? fileURLToPath(new URL('../../../build/Release/nsnet.node', import.meta.url));
 const addon = createRequire(import.meta.url)(binary);
@@ -40,6 +41,7 @@ const network = await Network.create({
   name: 'mynet',
   subnet: '10.1.0.0/24',
   subnet6: 'fd01::/64',
+  ...JSON.parse(options),
 });
 const endpoint = await network.connect(container, { name: 'web', publish: ['8080:80', '8080:80/udp'] });
 await endpoint.close();
