@@ -122,7 +122,8 @@ export function stopForwarding(inner: Internals, network: NetworkState): Promise
     const needed = notesOf(networks.filter((other) => other !== still));
     // Who has made the namespace a router meanwhile needs it, too.
     const [all] = await readSysctls(inner, [ALL4]);
-    if (all === '1') for (const { key, device } of still.sysctls) if (key === 'f4') needed.add(`f4:${device}`);
+    if (all === '1')
+      for (const { key, device } of still.sysctls) if (key === 'f4') needed.add(`f4:${device}`);
     await setSysctls(
       inner,
       still.sysctls

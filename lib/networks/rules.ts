@@ -62,8 +62,11 @@ export async function areIntact(netns: AnyNetns, settings: Settings, device: str
  * first, and then puts its own table in the place of one that is there: so what is deleted is that very table, by its handle.
  */
 export async function deleteRules(netns: AnyNetns, network?: string): Promise<string[]> {
-  const table = network === undefined ? undefined : tableOf(network);
-  const { tables } = await netns.nftables.list({ family: 'inet', table });
+  const { nftables } = netns;
+  const tables =
+    network === undefined
+      ? (await nftables.list({ family: 'inet' })).tables
+      : [await nftables.table('inet', tableOf(network))].filter((one) => one !== undefined);
   const ours = tables.filter(
     ({ name, comment, owner }) =>
       name.startsWith(tableOf('')) && comment?.endsWith('of nsnet') && owner === undefined,
@@ -75,7 +78,7 @@ export async function deleteRules(netns: AnyNetns, network?: string): Promise<st
   for (const { family, name, handle } of ours) {
     if (needed.has(name)) continue;
     const changes = new Changes().deleteTable({ family, name, handle });
-    await netns.nftables.apply(changes, FINAL).then(
+    await nftables.apply(changes, FINAL).then(
       () => deleted.push(name),
       (error: NsnetError) => {
         if (error.code !== 'ENOENT') throw error;
