@@ -1,8 +1,9 @@
+import { getLinkRequest, linkAnswer } from '../links/devices.js';
 import { altNamesRequest } from '../links/requests.js';
 import type { Internals } from '../namespaces/network.js';
 import type { NsnetError } from '../syscalls/errors.js';
 import { sysctlMark } from './marks.js';
-import { type HostState, type NetworkState, readState } from './state.js';
+import { type NetworkState, type Note, readState } from './state.js';
 import { readSysctls, type Sysctl, setSysctls } from './sysctls.js';
 import { inTurn } from './turn.js';
 
@@ -38,6 +39,8 @@ export interface Forwarded {
   device: string;
   name: string;
   families: readonly (4 | 6)[];
+  /** Its device goes with its process: what is turned on is noted at the devices that it is of. */
+  fleeting?: boolean;
   /** Called before, with the devices that forwarded nothing until now: what they may pass on. */
   open(devices: readonly string[]): Promise<unknown>;
 }
@@ -51,9 +54,9 @@ export function forward(inner: Internals, network: Forwarded, uplinks: Uplinks):
 }
 
 async function forwardInTurn(inner: Internals, network: Forwarded, uplinks: Uplinks): Promise<void> {
-  const { networks } = await readState(inner);
-  const { index, device, name, families } = network;
-  const noted = notesOf(networks);
+  const { networks, stale } = await readState(inner);
+  const { index, device, name, families, fleeting = false } = network;
+  const noted = notesOf([...networks, { sysctls: stale }]);
   // Also what is on for another network, which may go first.
   const wanted = (key: Key, uplink: string, value?: string) =>
     value === String(OFF[key]) || noted.has(`${key}:${uplink}`);
@@ -71,11 +74,17 @@ async function forwardInTurn(inner: Internals, network: Forwarded, uplinks: Upli
   if (turnOn.length === 0) return;
   await network.open([...new Set(turnOn.flatMap(([key, uplink]) => (key === 'all6' ? uplinks : [uplink])))]);
   const own = notesOf(networks.filter(({ settings }) => settings.name === name));
-  const notes = turnOn
-    .filter(([key, uplink]) => !own.has(`${key}:${uplink}`))
-    .map(([key, uplink]) => sysctlMark(name, key, uplink));
-  if (notes.length > 0)
-    await inner.route.run(altNamesRequest('add', inner, () => index, notes, inner.subject));
+  const notes = new Map<number | string, string[]>();
+  for (const [key, uplink] of turnOn) {
+    if (own.has(`${key}:${uplink}`)) continue;
+    // What is of all devices is noted at one of them.
+    const at = fleeting ? (key === 'all6' ? (uplinks[0] ?? index) : uplink) : index;
+    notes.set(at, [...(notes.get(at) ?? []), sysctlMark(name, key, uplink)]);
+  }
+  for (const [at, marks] of notes) {
+    const place = typeof at === 'number' ? at : await indexOf(inner, at);
+    await inner.route.run(altNamesRequest('add', inner, () => place, marks, inner.subject));
+  }
   await setSysctls(
     inner,
     turnOn.map(([key, uplink]): Sysctl => [KEYS[key](uplink), ON[key]]),
@@ -103,7 +112,7 @@ async function forward6(
   return [...listening.map((uplink): [Key, string] => ['ra', uplink]), ['all6', 'all']];
 }
 
-function notesOf(networks: HostState['networks']): Set<string> {
+function notesOf(networks: readonly Pick<NetworkState, 'sysctls'>[]): Set<string> {
   return new Set(networks.flatMap(({ sysctls }) => sysctls.map(({ key, device }) => `${key}:${device}`)));
 }
 
@@ -120,19 +129,42 @@ export function stopForwarding(inner: Internals, network: NetworkState): Promise
     const still = networks.find((one) => one.index === index && one.settings.name === settings.name);
     if (!still) return;
     const needed = notesOf(networks.filter((other) => other !== still));
-    // Who has made the namespace a router meanwhile needs it, too.
-    const [all] = await readSysctls(inner, [ALL4]);
-    if (all === '1')
-      for (const { key, device } of still.sysctls) if (key === 'f4') needed.add(`f4:${device}`);
-    await setSysctls(
-      inner,
-      still.sysctls
-        .filter(({ key, device }) => isKey(key) && !needed.has(`${key}:${device}`))
-        .map(({ key, device }): Sysctl => [KEYS[key as Key](device), OFF[key as Key]]),
-    );
-    const notes = still.sysctls.map(({ key, device }) => sysctlMark(settings.name, key, device));
-    await inner.route.run(altNamesRequest('delete', inner, () => index, notes, inner.subject)).catch(isGone);
+    await turnOff(inner, settings.name, still.sysctls, needed);
   });
+}
+
+/** The same for networks that are gone with their process, and have left notes at other devices. */
+export async function stopStale(inner: Internals): Promise<void> {
+  if ((await readState(inner)).stale.length === 0) return;
+  await inTurn(inner, 'forwarding', async () => {
+    const { networks, stale } = await readState(inner);
+    for (const note of stale) await turnOff(inner, note.network, [note], notesOf(networks));
+  });
+}
+
+async function turnOff(
+  inner: Internals,
+  network: string,
+  sysctls: readonly Note[],
+  needed: Set<string>,
+): Promise<void> {
+  // Who has made the namespace a router meanwhile needs it, too.
+  const [all] = await readSysctls(inner, [ALL4]);
+  const isNeeded = ({ key, device }: Note) => needed.has(`${key}:${device}`) || (key === 'f4' && all === '1');
+  await setSysctls(
+    inner,
+    sysctls
+      .filter((note) => isKey(note.key) && !isNeeded(note))
+      .map(({ key, device }): Sysctl => [KEYS[key as Key](device), OFF[key as Key]]),
+  );
+  for (const { key, device, at } of sysctls) {
+    const note = [sysctlMark(network, key, device)];
+    await inner.route.run(altNamesRequest('delete', inner, () => at, note, inner.subject)).catch(isGone);
+  }
+}
+
+async function indexOf(inner: Internals, device: string): Promise<number> {
+  return linkAnswer(await inner.route.request(getLinkRequest(device, inner.subject))).index;
 }
 
 function isGone(error: NsnetError): void {

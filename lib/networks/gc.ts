@@ -1,4 +1,5 @@
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
+import { stopStale } from './forwarding.js';
 import { followMarks } from './open-ports.js';
 import { Owner } from './owner.js';
 import { deleteDevice, removeNetwork } from './remove.js';
@@ -50,6 +51,7 @@ export async function collect(netns: AnyNetns, signal?: AbortSignal): Promise<Co
     await deleteDevice(inner, index, device);
     collected.endpoints.push(device);
   }
+  await stopStale(inner);
   collected.tables.push(...(await deleteRules(netns)));
   return collected;
 }

@@ -9,7 +9,8 @@ import { randomBytes } from 'node:crypto';
  *     nsnet:<network>:n:<name>                 …: its name on the network
  *     nsnet:<network>:l:<alias>:<any>          …: an alias, which several may have
  *     nsnet:<network>:o:<protocol>:<port>:<address>  …: a port that is open for everybody, of a routed network
- *     nsnet:<network>:s:<key>:<device>         on the device of a network: a sysctl that was turned on for it
+ *     nsnet:<network>:s:<key>:<device>         on the device of a network: a sysctl that was turned on for it; on the device
+ *                                              that it is of, where the network's own goes with its process
  *     nsnet-subnet:<subnet>                    …: the reservation of its subnet
  */
 const MARK = 'nsnet:';

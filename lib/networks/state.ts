@@ -37,7 +37,16 @@ export interface NetworkState {
   /** Its ways to other hosts: ports of the bridge. */
   ways: { index: number; device: string }[];
   /** Sysctls that were turned on for it. */
-  sysctls: { key: string; device: string }[];
+  sysctls: Note[];
+}
+
+/** That a sysctl was turned on, as a device says. */
+export interface Note {
+  network: string;
+  key: string;
+  device: string;
+  /** The link that says so. */
+  at: number;
 }
 
 /** Everything of networks in a namespace, from one dump of its links. */
@@ -45,6 +54,8 @@ export interface HostState {
   networks: NetworkState[];
   /** Links by their names that nsnet made, but which are neither a network's nor an endpoint's: half-made. */
   others: { index: number; device: string; owner: string }[];
+  /** Sysctls that were turned on for networks that are gone. */
+  stale: Note[];
 }
 
 /** Reads all networks of a namespace. */
@@ -68,17 +79,22 @@ const marksOf = ({ attributes }: LinkBrief): Mark[] =>
   (attributes.propList?.altIfname ?? []).flatMap((name) => readMark(name) ?? []);
 
 function stateOf(links: LinkBrief[]): HostState {
-  const state: HostState = { networks: [], others: [] };
+  const state: HostState = { networks: [], others: [], stale: [] };
   const networks = new Map<number, NetworkState>();
   const others: LinkBrief[] = [];
+  const notes: HostState['stale'] = [];
   for (const link of links) {
     const network = networkOf(link);
     if (network) {
       networks.set(link.index, network);
       state.networks.push(network);
-    } else if (ownerOfLink(link.attributes.ifname ?? '') !== undefined) others.push(link);
+      continue;
+    }
+    notes.push(...notesOf(link.index, marksOf(link)));
+    if (ownerOfLink(link.attributes.ifname ?? '') !== undefined) others.push(link);
   }
   const byName = new Map(state.networks.map((network) => [network.settings.name, network]));
+  for (const note of notes) (byName.get(note.network)?.sysctls ?? state.stale).push(note);
   for (const link of others) {
     const { index, attributes } = link;
     const device = attributes.ifname as string;
@@ -91,6 +107,12 @@ function stateOf(links: LinkBrief[]): HostState {
     else state.others.push({ index, device, owner: ownerOfLink(device) as string });
   }
   return state;
+}
+
+function notesOf(at: number, marks: Mark[]): Note[] {
+  return marks.flatMap((mark) =>
+    mark.type === 'sysctl' ? [{ network: mark.network, key: mark.key, device: mark.device, at }] : [],
+  );
 }
 
 function networkOf(link: LinkBrief): NetworkState | undefined {
@@ -109,7 +131,7 @@ function networkOf(link: LinkBrief): NetworkState | undefined {
     endpoints: [],
     ways: [],
     router: kind === 'veth',
-    sysctls: marks.flatMap((one) => (one.type === 'sysctl' ? [{ key: one.key, device: one.device }] : [])),
+    sysctls: notesOf(index, marks),
   };
 }
 

@@ -17,8 +17,14 @@ export async function uplinksOf(netns: AnyNetns): Promise<string[]> {
   ]);
   return links
     .filter(({ name, info }) => {
-      const own = ownerOfLink(name) !== undefined || info.altNames.some((one) => readMark(one));
+      const own = ownerOfLink(name) !== undefined || info.altNames.some(isNetworks);
       return !own && !info.flags.includes('LOOPBACK') && reaching.has(name);
     })
     .map(({ name }) => name);
+}
+
+/** What was turned on for networks may be noted at any device. */
+function isNetworks(altName: string): boolean {
+  const mark = readMark(altName);
+  return mark !== undefined && mark.type !== 'sysctl';
 }
