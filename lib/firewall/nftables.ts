@@ -7,7 +7,7 @@ import type { Changes } from './changes.js';
 import { checkFilter, type Filter, Reader } from './read.js';
 import { NftablesSession } from './session.js';
 import { connectNetfilter } from './socket.js';
-import type { Ruleset } from './types.js';
+import type { Ruleset, TableFamily } from './types.js';
 import { NftablesWatch } from './watch.js';
 
 /** The packet filter of a network namespace: tables, chains, rules, sets and maps, natively. `netns.nftables`. */
@@ -37,6 +37,12 @@ export class Nftables {
     return inner.during(
       new Reader(this.#open(inner).connection, inner.subject, filter.signal).ruleset(filter),
     );
+  }
+
+  /** @internal One table without what is in it. Undefined if there is none of that name. */
+  async table(family: TableFamily, name: string): Promise<Ruleset['tables'][number] | undefined> {
+    const inner = openInternals(this.#netns);
+    return inner.during(new Reader(this.#open(inner).connection, inner.subject).table(family, name));
   }
 
   /** The number that every change of the ruleset makes one higher. */

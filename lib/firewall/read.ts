@@ -102,6 +102,20 @@ export class Reader {
     return shapeIn(readAnswer(set, answer));
   }
 
+  /** One table by itself, whatever else changes meanwhile; undefined if there is none of that name. */
+  async table(family: TableFamily, name: string): Promise<Ruleset['tables'][number] | undefined> {
+    const body = { family: NFPROTO[family], attributes: { name } };
+    const request = this.#request('GETTABLE', table as unknown as MessageCodec<never, never>, body);
+    request.subject = `table ${family} '${name}' in ${this.#where}`;
+    try {
+      const [answer] = await this.#connection.request(request);
+      return answer && tableIn(readAnswer(table, answer));
+    } catch (error) {
+      if ((error as NsnetError).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
   /** All at one generation. `wanted` says which sets' elements. */
   async ruleset(filter: Filter, wanted: (key: string) => boolean = () => true): Promise<Ruleset> {
     for (let tries = 1; ; tries++) {

@@ -1,13 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
 import { NETLINK } from '../netlink/constants.js';
 import { Monitor } from '../netlink/monitor.js';
 import type { Answer } from '../netlink/request.js';
 import { openNetlink } from '../netlink/socket.js';
+import type { NsnetError } from '../syscalls/errors.js';
 
 /** NFNLGRP_NFTABLES. */
 const GROUP = 7;
 /** Changes come in storms, and only what is left of them counts, in milliseconds. */
 const CALM = 20;
+/** What could not be told, as while rules change all the time, is looked at again, this much later at most. */
+const LATER = 1000;
 
 /**
  * Watches over the rules of a table: whenever somebody has changed it, `check` is called, a moment later; what is done to
@@ -20,7 +24,7 @@ export class Keeper {
   readonly #name: Buffer;
   readonly #check: () => Promise<void>;
   #running: Promise<void>;
-  #closed = false;
+  readonly #stop = new AbortController();
 
   private constructor(monitor: Monitor, table: string, check: () => Promise<void>) {
     this.#monitor = monitor;
@@ -36,20 +40,26 @@ export class Keeper {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#stop.abort();
     await this.#monitor.close();
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    while (!this.#closed) {
-      await this.#monitor.wait();
-      if (this.#closed) return;
-      await new Promise((resolve) => setTimeout(resolve, CALM));
+    const { signal } = this.#stop;
+    // After what fails it is called again, later and later, whatever is heard.
+    let pause = 0;
+    while (!signal.aborted) {
+      if (pause === 0) await this.#monitor.wait();
+      await sleep(pause || CALM, undefined, { signal, ref: pause === 0 }).catch(() => {});
+      if (signal.aborted) return;
       const { messages, lost } = this.#monitor.read();
-      if (!lost && !messages.some((message) => this.#concerns(message))) continue;
-      // Of a namespace that is being closed nothing can be known.
-      await this.#check().catch(() => {});
+      if (pause === 0 && !lost && !messages.some((message) => this.#concerns(message))) continue;
+      pause = await this.#check().then(
+        () => 0,
+        // Of a namespace that is being closed nothing can be known.
+        ({ code }: NsnetError) => (code === 'ERR_NSNET_CLOSED' ? 0 : Math.min(LATER, 2 * (pause || CALM))),
+      );
     }
   }
 

@@ -223,7 +223,9 @@ export class Network extends Handle {
   }
 
   /** As the kernel has it now; ENOENT when it is gone. */
-  async inspect({ signal }: Call = {}): Promise<NetworkInfo> {
+  async inspect(options: Call = {}): Promise<NetworkInfo> {
+    checkObject('options', options);
+    const { signal } = options;
     checkSignal(signal);
     return this.#during(async () => infoOf((await this.#state(signal))[0]));
   }
@@ -276,8 +278,10 @@ export class Network extends Handle {
   }
 
   /** Takes an endpoint off, whoever made it; ENOENT if there is none of that name. */
-  async disconnect(name: string, { signal }: Call = {}): Promise<void> {
+  async disconnect(name: string, options: Call = {}): Promise<void> {
     checkEndpointName(name);
+    checkObject('options', options);
+    const { signal } = options;
     checkSignal(signal);
     await this.#during(async () => {
       const own = [...this.#endpoints].find((endpoint) => endpoint.name === name);

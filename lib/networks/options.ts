@@ -150,7 +150,7 @@ export function checkNetworkOptions(options: NetworkOptions): Settings {
   if (MODE_NAMES.has(name))
     throw invalidValue('name', "another name than 'none' and 'host', which are modes,", name);
   if (mtu !== undefined) checkInteger('mtu', mtu, options.subnet6 === undefined ? 68 : 1280, 65535);
-  if (bridge !== undefined) checkLinkName(bridge, 'bridge');
+  if (bridge !== undefined) checkBridgeName(bridge);
   for (const flag of FLAGS) if (options[flag] !== undefined) checkBoolean(flag, options[flag]);
   if (!MODES.includes(gatewayMode)) {
     throw invalidValue('gatewayMode', `one of ${MODES.join(', ')}`, gatewayMode);
@@ -184,6 +184,17 @@ export function checkNetworkOptions(options: NetworkOptions): Settings {
     masquerade: options.masquerade ?? gatewayMode !== 'routed',
     gatewayMode,
   };
+}
+
+/** A '*' at the end would mean all devices that begin so, in rules; of these names are everybody's sysctls. */
+function checkBridgeName(bridge: unknown): void {
+  checkLinkName(bridge, 'bridge');
+  if (bridge.endsWith('*') || bridge === 'all' || bridge === 'default')
+    throw invalidValue(
+      'bridge',
+      "a name that means one device, not 'all', 'default' or with '*' at its end,",
+      bridge,
+    );
 }
 
 function subnetOf(name: string, text: string | undefined, family: 'inet' | 'inet6'): Subnet | undefined {

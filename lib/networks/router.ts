@@ -4,12 +4,13 @@ import { Veth } from '../links/veth.js';
 import { type AnyNetns, internals } from '../namespaces/network.js';
 import { Netns } from '../netns/netns.js';
 import { type NsnetError, withNotUndone } from '../syscalls/errors.js';
+import { undoAll } from './all.js';
 import { quietIpv6 } from './cable.js';
-import { forward, stopForwarding } from './forwarding.js';
-import { familiesOf, nameTaken, noPower, type Site, subjectOf } from './make.js';
+import { forward, stopForwarding, stopForwardingForNobody } from './forwarding.js';
+import { familiesOf, nameTaken, type Site, subjectOf } from './make.js';
 import { GROUP, linkName, networkMark, subnetMark } from './marks.js';
 import type { Settings } from './options.js';
-import { FINAL, networkRules, openedFor } from './rules.js';
+import { deleteRules, FINAL, guard, networkRules, openedFor } from './rules.js';
 import { encodeSettings } from './settings.js';
 import { readState } from './state.js';
 import { setSysctls } from './sysctls.js';
@@ -31,8 +32,10 @@ export class Router {
   /** The host's end of the cable. */
   readonly uplink: Veth;
   readonly #rules: NftablesSession;
+  readonly #name: string;
 
-  private constructor(netns: Netns, uplink: Veth, rules: NftablesSession) {
+  private constructor(name: string, netns: Netns, uplink: Veth, rules: NftablesSession) {
+    this.#name = name;
     this.netns = netns;
     this.uplink = uplink;
     this.#rules = rules;
@@ -42,18 +45,23 @@ export class Router {
   static async create(host: Site, settings: Settings, mtu: number): Promise<Router> {
     const netns = await Netns.create();
     let rules: NftablesSession | undefined;
+    let uplink: Veth | undefined;
     try {
       const macs = [anyMac(), anyMac()] as const;
-      const uplink = await cable(host, netns, settings, mtu, macs).catch((error: NsnetError) => {
-        throw error.code === 'EPERM' ? noPower(subjectOf(settings.name, host.inner), error) : error;
-      });
+      uplink = await cable(host, netns, settings, mtu, macs);
       rules = await host.netns.nftables.session();
       await rules.apply(networkRules(settings, uplink.name, { owned: true }), FINAL);
       await setSysctls(host.inner, quietIpv6(uplink.name, settings));
       await route({ host, router: netns, uplink, rules, settings, macs });
-      return new Router(netns, uplink, rules);
+      return new Router(settings.name, netns, uplink, rules);
     } catch (error) {
-      const undone = Promise.all([rules?.close(), netns.close()]);
+      const made = uplink;
+      const undone = undoAll([
+        async () => made && !host.netns.closed && leaveNothing(host, settings.name),
+        async () => made && !host.netns.closed && made.delete(),
+        async () => rules?.close(),
+        () => netns.close(),
+      ]);
       throw await undone.then(
         () => error,
         (undoing) => withNotUndone(error, undoing),
@@ -67,6 +75,8 @@ export class Router {
     if (!this.uplink.netns.closed) await this.uplink.delete();
     await this.#rules.close();
     await this.netns.close();
+    const { netns } = this.uplink;
+    if (!netns.closed) await leaveNothing({ netns, inner: internals(netns) }, this.#name);
   }
 
   async #stopForwarding(): Promise<void> {
@@ -77,6 +87,12 @@ export class Router {
     const own = networks.find(({ index }) => index === this.uplink.index);
     if (own) await stopForwarding(inner, own);
   }
+}
+
+/** What is noted at other devices, and guards them. */
+async function leaveNothing({ netns, inner }: Pick<Site, 'netns' | 'inner'>, name: string): Promise<void> {
+  await stopForwardingForNobody(inner);
+  await deleteRules(netns, name);
 }
 
 function anyMac(): string {
@@ -156,8 +172,12 @@ async function route({
     });
   }
   if (internal) return;
-  const open = (devices: readonly string[]) => rules.apply(openedFor(name, devices), FINAL);
-  const own = { device: uplink.name, name, families: familiesOf(settings), open };
+  const open = async (devices: readonly string[]) => {
+    await rules.apply(openedFor(name, devices), FINAL);
+    await host.netns.nftables.apply(guard(name, devices), FINAL);
+  };
+  const families = familiesOf(settings);
+  const own = { device: uplink.name, name, families, open };
   await forward(host.inner, own, await uplinksOf(host.netns));
 }
 

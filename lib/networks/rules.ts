@@ -30,6 +30,45 @@ const SOURCE = 110;
 /** Devices that forward for the sake of networks only. */
 const OPENED = 'opened';
 
+/** The host was no router before: it is one for networks only. */
+const STRANGERS: Rule[] = [
+  [ct.state('established', 'related'), accept()],
+  [ct.status('dnat'), accept()],
+  [drop()],
+];
+const FROM_OPENED: Rule = [meta('iifname').inSet(OPENED), meta('oifgroup').isNot(GROUP), goto('strangers')];
+
+function addChain(
+  changes: Changes,
+  table: string,
+  name: string,
+  rules: readonly Rule[],
+  hook: Partial<Chain> = {},
+): void {
+  const family = 'inet';
+  changes.addChain({ family, table, name, ...hook });
+  for (const expressions of rules) changes.addRule({ family, table, chain: name, expressions });
+}
+
+/** What guards a host that was made a router for a network which may go with its process at any time. */
+const guardOf = (network: string) => `${tableOf(network)}/opened`;
+
+/** The same in a table of its own, which stays until what was turned on is turned off. */
+export function guard(network: string, devices: readonly string[]): Changes {
+  const family = 'inet';
+  const table = guardOf(network);
+  const own = { family, name: table } as const;
+  const changes = new Changes()
+    .addTable(own)
+    .deleteTable(own)
+    .addTable({ family, name: table, comment: `forwarding for '${network}' of nsnet` });
+  changes.addSet({ family, table, name: OPENED, type: 'ifname' });
+  addChain(changes, table, 'strangers', STRANGERS);
+  const hook = { type: 'filter', hook: 'forward', priority: 'filter' } as const;
+  addChain(changes, table, 'forward', [FROM_OPENED], hook);
+  return changes.addElements({ family, table, name: OPENED, type: 'ifname' }, devices);
+}
+
 /** Has what comes by these devices go to networks, or back, and nowhere else. */
 export function openedFor(network: string, devices: readonly string[]): Changes {
   const set = { family: 'inet', table: tableOf(network), name: OPENED, type: 'ifname' } as const;
@@ -62,20 +101,25 @@ export async function areIntact(netns: AnyNetns, settings: Settings, device: str
  * first, and then puts its own table in the place of one that is there: so what is deleted is that very table, by its handle.
  */
 export async function deleteRules(netns: AnyNetns, network?: string): Promise<string[]> {
-  const table = network === undefined ? undefined : tableOf(network);
-  const { tables } = await netns.nftables.list({ family: 'inet', table });
-  const ours = tables.filter(
-    ({ name, comment, owner }) =>
-      name.startsWith(tableOf('')) && comment?.endsWith('of nsnet') && owner === undefined,
-  );
+  const { nftables } = netns;
+  const tables =
+    network === undefined
+      ? (await nftables.list({ family: 'inet' })).tables
+      : await Promise.all([tableOf(network), guardOf(network)].map((name) => nftables.table('inet', name)));
+  const ours = tables
+    .flatMap((one) => one ?? [])
+    .filter(
+      ({ name, comment, owner }) =>
+        name.startsWith(tableOf('')) && comment?.endsWith('of nsnet') && owner === undefined,
+    );
   if (ours.length === 0) return [];
   const { networks } = await readState(openInternals(netns));
-  const needed = new Set(networks.map(({ settings }) => tableOf(settings.name)));
+  const needed = new Set(networks.flatMap(({ settings: { name } }) => [tableOf(name), guardOf(name)]));
   const deleted: string[] = [];
   for (const { family, name, handle } of ours) {
     if (needed.has(name)) continue;
     const changes = new Changes().deleteTable({ family, name, handle });
-    await netns.nftables.apply(changes, FINAL).then(
+    await nftables.apply(changes, FINAL).then(
       () => deleted.push(name),
       (error: NsnetError) => {
         if (error.code !== 'ENOENT') throw error;
@@ -94,10 +138,8 @@ export function networkRules(settings: Settings, device: string, { owned = false
   const changes = new Changes();
   if (!owned) changes.addTable(own).deleteTable(own);
   changes.addTable({ ...own, comment: `network '${name}' of nsnet`, ...(owned && { flags: ['owner'] }) });
-  const chain = (name: string, rules: Rule[], hook: Partial<Chain> = {}) => {
-    changes.addChain({ family, table, name, ...hook });
-    for (const expressions of rules) changes.addRule({ family, table, chain: name, expressions });
-  };
+  const chain = (name: string, rules: Rule[], hook?: Partial<Chain>) =>
+    addChain(changes, table, name, rules, hook);
   if (gatewayMode === 'routed' && !internal) {
     for (const [version, name] of Object.entries(OPEN)) {
       changes.addSet({ family, table, name, type: OPEN_TYPES[version as keyof typeof OPEN] });
@@ -106,16 +148,11 @@ export function networkRules(settings: Settings, device: string, { owned = false
   chain('to', into(settings, device));
   chain('from', [[internal ? drop() : accept()]]);
   changes.addSet({ family, table, name: OPENED, type: 'ifname' });
-  chain('strangers', [
-    [ct.state('established', 'related'), accept()],
-    [ct.status('dnat'), accept()],
-    [drop()],
-  ]);
+  chain('strangers', STRANGERS);
   const forward = [
     [meta('oifname').is(device), goto('to')],
     [meta('iifname').is(device), goto('from')],
-    // The host was no router before: it is one for networks only.
-    [meta('iifname').inSet(OPENED), meta('oifgroup').isNot(GROUP), goto('strangers')],
+    FROM_OPENED,
   ];
   chain('forward', forward, { type: 'filter', hook: 'forward', priority: 'filter' });
   if (isolated) {

@@ -56,10 +56,9 @@ const create: [object, string | string[]][] = [
   [{ range: '172.17.5.0/24' }, VALUE],
   ...[67, 65536, 1500.5, '1500', Number.NaN, null].map((mtu): [object, string[]] => [{ mtu }, [TYPE, RANGE]]),
   [{ subnet6: 'fd00::/64', mtu: 1279 }, RANGE],
-  ...['', 'x'.repeat(16), 'a/b', 'a b', '.', 1].map((bridge): [object, string[]] => [
-    { bridge },
-    [TYPE, VALUE],
-  ]),
+  ...['', 'x'.repeat(16), 'a/b', 'a b', '.', 1, '*', 'e*', 'all', 'default'].map(
+    (bridge): [object, string[]] => [{ bridge }, [TYPE, VALUE]],
+  ),
   ...['internal', 'isolated', 'icc', 'masquerade', 'router'].flatMap((flag): [object, string][] => [
     [{ [flag]: 1 }, TYPE],
     [{ [flag]: 'yes' }, TYPE],
@@ -185,6 +184,8 @@ describe('others', () => {
       await refused(network.disconnect(name as never), [TYPE, VALUE], String(name));
     await refused(network.disconnect('x', { signal: 1 } as never), TYPE, 'signal');
     await refused(network.inspect({ signal: 1 } as never), TYPE, 'signal');
+    await refused(network.inspect(null as never), TYPE, 'null');
+    await refused(network.disconnect('x', null as never), TYPE, 'null');
     for (const options of [null, 1, { force: 1 }, { signal: 1 }, { forced: true }])
       await refused(network.remove(options as never), [TYPE, VALUE], JSON.stringify(options));
     await expectSeen(host, before);

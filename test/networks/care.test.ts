@@ -1,7 +1,7 @@
 // What others do to the rules of a host: chains that drop, rulesets that are flushed.
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Netns, Network, Scope } from 'nsnet';
+import { Changes, type Netns, Network, Scope } from 'nsnet';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { shellIn } from '../netns/support/inside.js';
 import { containers, expectSeen, hostOnLan, LAN, type Seen, seen } from './hosts.js';
@@ -92,6 +92,27 @@ describe('rules that somebody takes away', () => {
       await network.close();
     },
   );
+
+  test('also where the ruleset changes all the time meanwhile', async () => {
+    await using network = await create();
+    const made = await rules();
+    let over = false;
+    const storms = ['a', 'b', 'c'].map(async (name) => {
+      const table = { family: 'inet', name: `storm-${name}` } as const;
+      const session = await host.nftables.session();
+      const change = new Changes().addTable(table).deleteTable(table);
+      const once = () => session.apply(change, { reversible: false });
+      while (!over) await Promise.all(Array.from({ length: 20 }, once));
+      await session.close();
+    });
+    const own = { family: 'inet', name: `nsnet-${network.name}` } as const;
+    await sleep(100);
+    await host.nftables.apply(new Changes().deleteTable(own), { reversible: false });
+    await sleep(1500);
+    over = true;
+    await Promise.all(storms);
+    await expect.poll(rules, { timeout: 5000 }).toBe(made);
+  });
 
   test('stay away where that is asked for, until repair()', async () => {
     const network = await create({ repair: false });

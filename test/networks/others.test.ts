@@ -101,8 +101,12 @@ describe('a network that somebody has removed, and another one of its name', () 
     );
     await sleep(300);
     expect((await rulesOf('mynet')).rules).toEqual(before.rules);
-    for (const work of [first.inspect(), first.repair(), first.connect(container(0), { resolver: false })])
-      expect((await failure(work)).code).toMatch(/^(ENOENT|ENODEV)$/);
+    const works = [
+      () => first.inspect(),
+      () => first.repair(),
+      () => first.connect(container(0), { resolver: false }),
+    ];
+    for (const work of works) expect((await failure(work())).code).toMatch(/^(ENOENT|ENODEV)$/);
     await first.close();
     await other.close();
     expect((await rulesOf('mynet')).rules).toEqual(before.rules);

@@ -1,9 +1,9 @@
 // A network whose bridge is in a namespace of its own: nothing of it is left by who is killed.
 import { createServer } from 'node:net';
-import { Changes, type Netns, Network, Scope } from 'nsnet';
+import { Changes, Netns, Network, Scope, Veth } from 'nsnet';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { failure } from '../sockets/streams.js';
-import { containers, expectSeen, hostOnLan, LAN, type Seen, seen, tables } from './hosts.js';
+import { containers, expectSeen, hostOnLan, LAN, Peer, type Seen, seen, tables } from './hosts.js';
 
 const scope = new Scope();
 let host: Netns;
@@ -97,7 +97,7 @@ test('has no bridge and no address in the host, and rules that belong to a socke
   const { rules } = await host.nftables.list({ family: 'inet', table: 'nsnet-routed' });
   expect(rules.length).toBeGreaterThan(0);
   expect(await failure(host.nftables.apply(deleteTable('nsnet-routed')))).toMatchObject({ code: 'EPERM' });
-  expect(await tables(host)).toEqual(['nsnet-routed']);
+  expect(await tables(host)).toEqual(['nsnet-routed', 'nsnet-routed/opened']);
   expect(await Network.list({ netns: host })).toMatchObject([{ name: 'routed', subnet: '172.30.0.0/24' }]);
   expect(await failure(Network.open('routed', { netns: host }))).toMatchObject({
     code: 'ERR_NSNET_UNSUPPORTED',
@@ -138,4 +138,37 @@ test('two of them are apart', async () => {
   expect(await ask(client, address, 80)).toBe('ABORT_ERR');
   await one.close();
   await two.close();
+});
+
+test('of one whose process is killed the host is no router for others, and gc() turns off what was turned on', async () => {
+  await using other = await Netns.create();
+  await Veth.create(
+    { netns: host, name: 'eth9', up: true, addresses: ['198.51.100.1/24'] },
+    { netns: other, name: 'eth0', up: true, addresses: ['198.51.100.2/24'] },
+  );
+  await other.routes.add({ destination: 'default', gateway: '198.51.100.1' });
+  await using _ = await other.listen(
+    createServer((socket) => socket.end('other')),
+    { port: 80 },
+  );
+  await lan.routes.add({ destination: '198.51.100.0/24', gateway: LAN.host.inet });
+  const own = await seen(host);
+  const passes = () => ask(lan, '198.51.100.2', 80);
+  expect(await passes()).toBe('ABORT_ERR');
+  await using peer = await Peer.start(host);
+  const options = { router: true, subnet: '172.30.0.0/24', subnet6: 'fd00:30::/64' };
+  await peer.do('create', { name: 'routed', ...options });
+  expect(await passes()).toBe('ABORT_ERR');
+  await peer.kill();
+  expect(await host.sysctl('net.ipv4.conf.eth9.forwarding')).toBe('1');
+  expect(await passes()).toBe('ABORT_ERR');
+  // One that is connected needs it still.
+  const network = await Network.create({ netns: host, name: 'next' });
+  await Network.gc({ netns: host });
+  expect(await host.sysctl('net.ipv4.conf.eth9.forwarding')).toBe('1');
+  await network.close();
+  await expectSeen(host, own);
+  expect(await Network.gc({ netns: host })).toEqual({ networks: [], endpoints: [], tables: [] });
+  await lan.routes.delete({ destination: '198.51.100.0/24' });
+  await (await host.links.get('eth9')).delete();
 });
