@@ -56,6 +56,14 @@ export class Names {
     this.#nameservers = [...value];
   }
 
+  /** Whether `nameservers` or /etc/netns/<name>/resolv.conf says whom to ask; one that cannot be read is there. */
+  async hasOwnNameservers(): Promise<boolean> {
+    const own = () => this.#nameservers.length > 0;
+    if (own() || !this.#resolvConf) return own();
+    const file = await this.#resolvConf.read().catch(() => true);
+    return own() || file !== undefined;
+  }
+
   /** /etc/netns/<name>/hosts, if there is one. */
   async hostsFile(): Promise<HostsFile | undefined> {
     return this.#hostsFile?.read();

@@ -288,8 +288,9 @@ export class Netns extends TabledNamespace {
 
   /**
    * Nameservers to be asked instead of those of files: '10.0.0.1', '10.0.0.1:5353', '[fd00::1]:5353', 'fe80::1%eth0'. Always
-   * asked from inside. Empty by default: then those of /etc/netns/<name>/resolv.conf, else of /etc/resolv.conf. Setting it
-   * throws ERR_INVALID_ARG_TYPE or ERR_INVALID_ARG_VALUE for what is none, and changes nothing.
+   * asked from inside. Empty by default: then those of /etc/netns/<name>/resolv.conf, else of /etc/resolv.conf. Where there
+   * are neither these nor that file of its own, network.connect() sets '127.0.0.11' while it is connected. Setting it throws
+   * ERR_INVALID_ARG_TYPE or ERR_INVALID_ARG_VALUE for what is none, and changes nothing.
    */
   get nameservers(): string[] {
     return Names.of(internals(this)).nameservers;

@@ -30,7 +30,7 @@ export interface ConnectToOptions extends Call {
    * free port of the host.
    */
   publish?: (string | PublishedSpec)[];
-  /** Whether 127.0.0.11 answers names in it. Default true. */
+  /** Whether 127.0.0.11 answers names in it, and a Netns that has no `nameservers` asks there. Default true. */
   resolver?: boolean;
 }
 

@@ -24,7 +24,16 @@ export interface Opening {
  * In a routed network nothing is translated: the published ports are opened on the endpoint's own addresses. Which they are
  * is noted at its device, and goes with it; the rules follow.
  */
-export async function openPorts(to: Opening, wanted: readonly Published[]): Promise<PublishedPorts> {
+export async function openPorts(to: Opening, asked: readonly Published[]): Promise<PublishedPorts> {
+  // Several ports of the host may lead to one of the container, and here there are none of the host.
+  const wanted = [
+    ...new Map(
+      asked.map(({ containerPort, protocol }) => [
+        `${containerPort}/${protocol}`,
+        { containerPort, protocol },
+      ]),
+    ).values(),
+  ];
   const { host, network, end, address, address6 } = to;
   const inner = openInternals(host);
   const ports = [address, address6].flatMap((own) =>
@@ -40,7 +49,7 @@ export async function openPorts(to: Opening, wanted: readonly Published[]): Prom
   if (marks.length > 0) await note('add');
   await followMarks(host, network);
   return {
-    published: wanted.map(({ protocol, containerPort }) => ({ protocol, containerPort })),
+    published: wanted,
     close: async () => {
       if (host.closed) return;
       if (marks.length > 0) await note('delete').catch(isGone);

@@ -30,6 +30,8 @@ const resolvers = new Map<number, Promise<Resolver>>();
 export class Resolver {
   readonly #id: number;
   readonly #networks: Member[] = [];
+  /** Objects whose `nameservers` it has set. */
+  readonly #told = new Set<Internals>();
   #server: NameServer | undefined;
   /** The namespace object that the server is closed with. */
   #holder: Internals;
@@ -57,6 +59,7 @@ export class Resolver {
       if (!resolver.#server?.closed) {
         const member = { ...network, target: inner };
         resolver.#networks.push(member);
+        await resolver.#tell(inner);
         return () => resolver.#leave(member);
       }
       // Its namespace object was closed, and the number may be another namespace's by now.
@@ -92,8 +95,23 @@ export class Resolver {
     });
   }
 
+  /** Has an object of the namespace ask it, too, unless its user or a file of its own says whom to ask. */
+  async #tell(target: Internals): Promise<void> {
+    const names = Names.of(target);
+    if ((await names.hasOwnNameservers()) || !this.#networks.some((one) => one.target === target)) return;
+    names.nameservers = [RESOLVER];
+    this.#told.add(target);
+  }
+
+  #untell(target: Internals): void {
+    if (this.#networks.some((one) => one.target === target) || !this.#told.delete(target)) return;
+    const names = Names.of(target);
+    if (names.nameservers.join() === RESOLVER) names.nameservers = [];
+  }
+
   async #leave(member: Member): Promise<void> {
     this.#networks.splice(this.#networks.indexOf(member), 1);
+    this.#untell(member.target);
     const next = this.#networks.find(({ target }) => target !== member.target);
     if (this.#networks.length === 0) {
       if (resolvers.get(this.#id) === this.#made) resolvers.delete(this.#id);

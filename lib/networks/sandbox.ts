@@ -143,15 +143,12 @@ async function ownNetns(scope: Scope): Promise<AnyNetns> {
   return netns;
 }
 
-async function connect(
+function connect(
   network: Network,
   netns: AnyNetns,
   { netns: _host, ...options }: SandboxOptions,
 ): Promise<Endpoint> {
-  const endpoint = await network.connect(netns, options satisfies ConnectToOptions);
-  const [, nameserver] = endpoint.resolvConf?.trim().split(' ') ?? [];
-  if (nameserver !== undefined) netns.nameservers = [nameserver];
-  return endpoint;
+  return network.connect(netns, options satisfies ConnectToOptions);
 }
 
 const closing = (close: () => Promise<void>): AsyncDisposable => ({ [Symbol.asyncDispose]: close });

@@ -58,6 +58,32 @@ test('by name, alias and name.network, whatever the case, and back', async () =>
   expect(await dig(one, 'nobody')).not.toBeInstanceOf(Array);
 });
 
+test('an object of the namespace asks it without being told, and no more when it is gone', async () => {
+  await using network = await Network.create({ netns: host, name: 'mynet', subnet: '10.6.0.0/24' });
+  await using back = await Network.create({ netns: host, name: 'back', subnet: '10.7.0.0/24' });
+  await using web = await network.connect(one, { name: 'web' });
+  expect(await one.resolve('web')).toEqual([web.address]);
+  await using own = await Netns.create();
+  const first = await network.connect(own);
+  const second = await back.connect(own);
+  expect(await own.resolve('web')).toEqual([web.address]);
+  await first.close();
+  expect(own.nameservers).toEqual(['127.0.0.11']);
+  await second.close();
+  expect(own.nameservers).toEqual([]);
+
+  own.nameservers = ['192.0.2.53'];
+  await (await network.connect(own)).close();
+  expect(own.nameservers).toEqual(['192.0.2.53']);
+  own.nameservers = [];
+  await using third = await network.connect(own, { resolver: false });
+  expect([own.nameservers, third.resolvConf]).toEqual([[], undefined]);
+  const fourth = await back.connect(own);
+  own.nameservers = ['192.0.2.54'];
+  await fourth.close();
+  expect(own.nameservers).toEqual(['192.0.2.54']);
+});
+
 test('the name follows to another address, and is gone with the endpoint', async () => {
   await using network = await Network.create({ netns: host, name: 'mynet', subnet: '10.6.0.0/24' });
   await using asking = await network.connect(one, { name: 'asking' });

@@ -192,5 +192,13 @@ test('routed: published ports on the own addresses, and others not', async () =>
   expect(await tcp(lan, web.address, 81)).not.toMatch(/one/);
   await web.close();
   expect(await routed.inspect()).toMatchObject({ endpoints: [] });
+  // Ports of the host play no part: these are one of the container's.
+  const publish = ['8080:80', '8081:80', '80', '53/udp'];
+  await using again = await routed.connect(one, { publish });
+  expect(again.published).toEqual([
+    { containerPort: 80, protocol: 'tcp' },
+    { containerPort: 53, protocol: 'udp' },
+  ]);
+  expect(await tcp(lan, again.address, 80)).toMatch(/^one 192/);
   await lan.routes.delete(route);
 });
