@@ -9,6 +9,7 @@
 #include <string>
 
 #include "arguments.h"
+#include "copies.h"
 #include "jobs.h"
 
 namespace nsnet {
@@ -66,11 +67,22 @@ Napi::Value FdClose(const Napi::CallbackInfo& info) {
     auto held = std::make_shared<UniqueFd>(std::move(fd));
     Threads().Post([pending, held] {
       held->Reset(-1);
+      WaitForCopies();
       pending->Settle([](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, 0); });
     });
   });
   if (!first) pending->Settle([](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, -EBADF); });
   return pending->Promise();
+}
+
+// fdCopies(): a promise for the end of the copies that clones have of this process's descriptors; undefined if there
+// are none
+Napi::Value FdCopies(const Napi::CallbackInfo& info) {
+  if (!AreThereCopies()) return info.Env().Undefined();
+  return Submit(info.Env(), []() -> Finish {
+    WaitForCopies();
+    return [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
+  });
 }
 
 // fdCloseNow(fd): on this thread, or where it is in use still on that of its last user.
@@ -226,6 +238,7 @@ void InitFd(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "fdOwn", FdOwn);
   Export(env, exports, "fdRelease", FdRelease);
   Export(env, exports, "fdClose", FdClose);
+  Export(env, exports, "fdCopies", FdCopies);
   Export(env, exports, "fdCloseNow", FdCloseNow);
   Export(env, exports, "label", Label);
   Export(env, exports, "labelled", Labelled);

@@ -9,10 +9,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <string>
 
 #include "clone.h"
+#include "copies.h"
 #include "excursion.h"
 #include "fd.h"
 #include "stub.h"
@@ -23,18 +25,29 @@ namespace {
 
 std::atomic<bool> force_temporary_file{false};
 
+// First and last descriptor.
+struct Range {
+  unsigned first;
+  unsigned last;
+};
+
 struct StubStart {
   int stub;
   int socket;
   int* kept;
   int kept_count;
+  const Range* others;
+  int others_count;
   const char* const* argv;
   const char* const* envp;
 };
 
 NSNET_BARE int ExecuteStub(void* argument) {
   auto* start = static_cast<StubStart*>(argument);
-  // No CLONE_FILES here: the table is the clone's own.
+  // No CLONE_FILES here: the table is the clone's own. What is not for the stub is closed before the exec is done with,
+  // as only that far it is waited for.
+  for (int i = 0; i < start->others_count; i++)
+    nsnet_syscall(SYS_close_range, start->others[i].first, start->others[i].last, 0, 0, 0, 0);
   for (int i = 0; i < start->kept_count; i++) nsnet_syscall(SYS_fcntl, start->kept[i], F_SETFD, 0, 0, 0, 0);
   nsnet_syscall(SYS_fcntl, start->socket, F_SETFD, 0, 0, 0, 0);
   const int64_t result =
@@ -42,6 +55,21 @@ NSNET_BARE int ExecuteStub(void* argument) {
                     reinterpret_cast<int64_t>(start->envp), AT_EMPTY_PATH, 0);
   nsnet_syscall(SYS_exit, -result & 0xff, 0, 0, 0, 0, 0);
   return 0;
+}
+
+// All but these.
+std::vector<Range> Others(std::vector<int> these) {
+  std::sort(these.begin(), these.end());
+  std::vector<Range> others;
+  unsigned next = 0;
+  for (const int fd : these) {
+    if (fd < 0) continue;
+    const auto number = static_cast<unsigned>(fd);
+    if (number > next) others.push_back({next, number - 1});
+    next = number + 1;
+  }
+  others.push_back({next, ~0U});
+  return others;
 }
 
 bool WriteAll(int fd, const void* data, size_t size) {
@@ -168,7 +196,13 @@ pid_t StartStub(int stub, int socket, std::vector<int>& kept, int flags, int* pi
   const std::string number = std::to_string(socket);
   const char* argv[] = {"nsnet-stub", number.c_str(), nullptr};
   const char* envp[] = {nullptr};
-  StubStart start = {stub, socket, kept.data(), static_cast<int>(kept.size()), argv, envp};
+  std::vector<int> its(kept);
+  its.insert(its.end(), {0, 1, 2, stub, socket});
+  const std::vector<Range> others = Others(its);
+  StubStart start = {
+      stub, socket, kept.data(), static_cast<int>(kept.size()), others.data(), static_cast<int>(others.size()),
+      argv, envp};
+  const Copy copy;
   return StartClone(ExecuteStub, &start, flags | CLONE_VFORK | (Excursion::MemoryIsShared() ? CLONE_VM : 0), pidfd);
 }
 

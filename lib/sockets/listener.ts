@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import { Handle } from '../handles/handle.js';
 import type { Internals } from '../namespaces/network.js';
+import { native } from '../syscalls/native.js';
 import { connectedOnce } from './once.js';
 import { formatPlace } from './socket-errors.js';
 import { formatUnixPath } from './unix-address.js';
@@ -76,6 +77,8 @@ export class Listener extends Handle {
     if (front !== server) server.close();
     for (const connection of this.#connections) connection.destroy();
     await this.#ended;
+    // Whoever closes it may have the port again.
+    await native().fdCopies();
     await cleanUp();
   }
 }

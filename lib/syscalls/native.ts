@@ -38,6 +38,8 @@ export interface Native {
   fdRelease(fd: NativeFd): number;
   fdClose(fd: NativeFd): Promise<number>;
   fdCloseNow(fd: NativeFd): undefined;
+  /** Until clones have no copies any more of what was closed before; undefined if there are none. */
+  fdCopies(): Promise<undefined> | undefined;
   label(name: string, fd: NativeFd): number;
   labelled(name: string): NativeFd | number;
   unlabel(name: string, inode: number): number;

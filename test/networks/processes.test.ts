@@ -20,6 +20,10 @@ test.each([
   expect(await run(file, [...args, program('relays'), story])).toBe(output);
 });
 
+test('a port that is closed is free, whatever copies of it clones have had', async () => {
+  expect(await run(file, [...args, program('again'), String(scaled(200, 20))])).toBe('0\n');
+});
+
 test('a worker that is terminated in the middle leaves no socket', async () => {
   const before = sockets();
   for (let i = 0; i < scaled(10, 2); i++) {
