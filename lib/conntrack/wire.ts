@@ -2,16 +2,9 @@ import { ipv4, ipv6 } from '../netlink/address-codecs.js';
 import { attributes } from '../netlink/attributes.js';
 import { type Codec, fixed, type Read } from '../netlink/codec.js';
 import { message } from '../netlink/message.js';
+import { nfgenmsg } from '../netlink/nfgenmsg.js';
 import { be16, be32, raw, string, u8, u32 } from '../netlink/primitives.js';
-import { struct } from '../netlink/struct.js';
 import { nested, padding } from '../netlink/table.js';
-
-/** struct nfgenmsg. */
-const nfgenmsg = struct((is) => ({
-  family: is.u8(),
-  version: is.u8(),
-  resId: is.be16(),
-}));
 
 /** A counter in network order, always a number: above 2⁵³ the nearest that there is. */
 const counter: Codec<number> = fixed(

@@ -1,9 +1,6 @@
 import type { Codec } from '../netlink/codec.js';
 import { type MessageCodec, message } from '../netlink/message.js';
-import { struct } from '../netlink/struct.js';
-
-/** struct nfgenmsg; `resId` is the subsystem of a batch, or the lower half of the generation. */
-export const nfgenmsg = struct((is) => ({ family: is.u8(), version: is.u8(), resId: is.be16() }));
+import { nfgenmsg } from '../netlink/nfgenmsg.js';
 
 type Nfgenmsg = { family: number; version: number; resId: number };
 
