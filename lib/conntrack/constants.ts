@@ -14,7 +14,7 @@ export const IPCTNL_MSG_CT = {
 export const NFGEN_VERSION_FAMILY = 1;
 
 /** Bits of CTA_FILTER_ORIG_FLAGS: net/netfilter/nf_conntrack_netlink.c, 1 << (CTA_*). */
-export const CTA_FILTER_F = { PROTO_NUM: 1 << 3, PROTO_DST_PORT: 1 << 5 } as const;
+export const CTA_FILTER_F = { IP_SRC: 1 << 0, PROTO_NUM: 1 << 3, PROTO_DST_PORT: 1 << 5 } as const;
 
 /** Bits of CTA_STATUS by the names that nft has for them, else the kernel's. */
 export const IPS = {

@@ -114,6 +114,16 @@ export async function removeTo(
   );
 }
 
+/** The same of those that this address answers, whatever address they were sent to. */
+export async function removeAnsweredBy(inner: Internals, family: Family, address: string): Promise<void> {
+  const reply = { ip: family === 'inet' ? { v4Source: address } : { v6Source: address } };
+  const filter = { replyFlags: CTA_FILTER_F.IP_SRC };
+  const header = { family: familyNumber(family), version: NFGEN_VERSION_FAMILY };
+  await connectionOf(inner).run(
+    requestToDelete(inner, { ...header, attributes: { reply, filter } }, undefined),
+  );
+}
+
 /** In one request. */
 export async function removeAll(
   inner: Internals,

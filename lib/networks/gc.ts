@@ -2,7 +2,7 @@ import { type AnyNetns, openInternals } from '../namespaces/network.js';
 import { stopForwardingForNobody } from './forwarding.js';
 import { followMarks } from './open-ports.js';
 import { Owner } from './owner.js';
-import { deleteDevice, removeNetwork } from './remove.js';
+import { deleteDevice, deleteEndpoint, removeNetwork } from './remove.js';
 import { deleteRules } from './rules.js';
 import { readState } from './state.js';
 
@@ -32,7 +32,7 @@ export async function collect(netns: AnyNetns, signal?: AbortSignal): Promise<Co
     const dead = network.endpoints.filter(({ owner }) => isDead(owner));
     const lives = network.endpoints.length > dead.length;
     for (const endpoint of dead) {
-      await deleteDevice(inner, endpoint.index, endpoint.device);
+      await deleteEndpoint(inner, endpoint);
       collected.endpoints.push(`${name}/${endpoint.name ?? endpoint.device}`);
     }
     const { gatewayMode, internal } = network.settings;

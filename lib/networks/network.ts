@@ -33,7 +33,7 @@ import {
 } from './options.js';
 import { overlaySettings } from './overlay.js';
 import { Owner } from './owner.js';
-import { deleteDevice, removeNetwork } from './remove.js';
+import { deleteEndpoint, removeNetwork } from './remove.js';
 import { Router } from './router.js';
 import { applyRules, areIntact, deleteRules, tableOf } from './rules.js';
 import { encodeSettings } from './settings.js';
@@ -295,7 +295,7 @@ export class Network extends Handle {
           hint: names.length > 0 ? `There are: ${names.join(', ')}` : 'Nothing is connected to it',
         });
       }
-      await deleteDevice(this.#place.inner, found.index, found.device);
+      await deleteEndpoint(this.#place.inner, found);
       this.#leases.forget();
     });
   }

@@ -3,7 +3,7 @@ import { literal } from '../names/literal.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { type NsnetError, withNotUndone } from '../syscalls/errors.js';
 import { all, undoAll } from './all.js';
-import { forgetFlows } from './flows.js';
+import { forgetFlows, forgetPorts } from './flows.js';
 import type { Settings } from './options.js';
 import type { Owner } from './owner.js';
 import { type LocalPort, type PortRule, PortTable } from './ports.js';
@@ -70,18 +70,17 @@ export async function publish(to: Publishing, wanted: readonly Published[]): Pro
     );
     const local = reserved.flat().flatMap(localPort);
     // With the namespace object its table has gone.
-    await begun(table.add(rules, local, to.settings.icc ? undefined : to.device), () =>
-      table.delete(rules, local),
-    );
+    await begun(table.add(rules, local, to.settings.icc ? undefined : to.device), async () => {
+      if (to.host.closed) return;
+      await table.delete(rules, local);
+      await forgetPorts(inner, rules);
+    });
     await all(
       reserved.flatMap((reservations, i) =>
         reservations.map((one) => serve(inner, one, wanted[i] as Published, addresses)),
       ),
     );
     await forgetFlows(inner, rules);
-    ends.push(async () => {
-      if (!to.host.closed) await forgetFlows(inner, rules);
-    });
     const published = wanted.map(({ hostAddress, containerPort, protocol }, i): Published => {
       const { port } = (reserved[i] as Reservation[])[0] as Reservation;
       return { ...(hostAddress !== undefined && { hostAddress }), hostPort: port, containerPort, protocol };

@@ -1,4 +1,5 @@
 // What others do to a network of ours meanwhile: another process, another object, an administrator.
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Changes, Netns, Network, Scope } from 'nsnet';
@@ -40,6 +41,8 @@ const rulesOf = (network: string) => host.nftables.list({ family: 'inet', table:
 describe('published ports lead to nobody else', () => {
   const saying = (text: string) => createServer((socket) => socket.on('error', () => {}).end(text));
 
+  const holding = () => createServer((socket) => socket.on('error', () => {}));
+
   test('when another process takes the container off and connects the next', async () => {
     await using network = await create();
     const web = await network.connect(container(0), { name: 'web', publish: ['8888:80'] });
@@ -74,6 +77,56 @@ describe('published ports lead to nobody else', () => {
     await web.close();
     await using again = await network.connect(container(1));
     expect(again.address).toBe(web.address);
+  });
+
+  /** A connection of the LAN's that nobody has ended, as the host remembers it. */
+  async function heldFrom(localPort: number): Promise<void> {
+    const { inet: address } = LAN.host;
+    const socket = await lan.connect({
+      host: address,
+      port: 8888,
+      localAddress: LAN.machine.inet,
+      localPort,
+    });
+    const [link] = (await lan.links.list({ up: true })).filter(({ name }) => name !== 'lo');
+    await link?.down();
+    await once(socket.resetAndDestroy(), 'close');
+    await link?.up();
+  }
+
+  async function again(localPort: number): Promise<string | undefined> {
+    const { inet: address } = LAN.host;
+    const from = { localAddress: LAN.machine.inet, localPort };
+    const signal = AbortSignal.timeout(2000);
+    return lan.connect({ host: address, port: 8888, ...from, signal }).then(
+      (socket) => `${socket.destroy() && 'connected'}`,
+      ({ code }) => code,
+    );
+  }
+
+  test('by connections that are remembered', async () => {
+    await using network = await create();
+    const web = await network.connect(container(0), { publish: ['8888:80'] });
+    await using _web = await container(0).listen(holding(), { port: 80, host: '0.0.0.0' });
+    await heldFrom(40_001);
+    await web.close();
+    await using next = await network.connect(container(1), { address: web.address });
+    await using _secret = await container(1).listen(saying('secret'), { port: 80, host: '0.0.0.0' });
+    expect(await again(40_001), next.address).toBe('ECONNREFUSED');
+  });
+
+  test('by connections that are remembered of one whose process was killed', async () => {
+    await using network = await create();
+    await using peer = await Peer.start(host, [container(0)]);
+    await peer.do('open', 'mynet');
+    const web = await peer.do('connect', 'mynet', 0, { publish: ['8888:80'] });
+    await using _web = await container(0).listen(holding(), { port: 80, host: '0.0.0.0' });
+    await heldFrom(40_002);
+    await peer.kill();
+    await Network.gc({ netns: host });
+    await using next = await network.connect(container(1), { address: web.address });
+    await using _secret = await container(1).listen(saying('secret'), { port: 80, host: '0.0.0.0' });
+    expect(await again(40_002), next.address).toBe('ECONNREFUSED');
   });
 
   test('an endpoint that could not be made holds no address', async () => {
