@@ -8,6 +8,8 @@ import { type Answer, bodyOf, type Request, subjectOf } from './request.js';
 
 /** Requests that wait for one ack: one send's. The kernel keeps some 240 acks of a send that nobody reads. */
 const ACK_EVERY = 64;
+/** The same of requests that read: an answer may be of 4 KiB and more, and what is behind one that did not fit is lost, too. */
+const READS_EVERY = 16;
 /** Requests that make one trip off the event loop, at most. */
 export const BATCH_REQUESTS = 256;
 const BATCH_BYTES = 128 * 1024;
@@ -38,6 +40,8 @@ export class Batch {
   readonly #ends: number[] = [];
   /** The requests that ask for an ack: each is the last of a send. */
   readonly #acked: number[] = [];
+  /** Of those behind the last ack. */
+  #reads = 0;
   readonly #sequence: number;
   readonly #limit: number;
 
@@ -66,8 +70,13 @@ export class Batch {
     const index = this.pending.length;
     const inSend = index - 1 - (this.#acked.at(-1) ?? -1);
     if (pending.alone && inSend > 0) this.#endSend();
-    const ack = pending.alone || inSend + 1 === ACK_EVERY ? NLM_F.ACK : 0;
-    if (ack) this.#acked.push(index);
+    if (request.reads) this.#reads++;
+    const ends = pending.alone || inSend + 1 === ACK_EVERY || this.#reads === READS_EVERY;
+    const ack = ends ? NLM_F.ACK : 0;
+    if (ack) {
+      this.#acked.push(index);
+      this.#reads = 0;
+    }
     const header = {
       type: request.type,
       flags: request.flags | NLM_F.REQUEST | ack,
@@ -96,6 +105,7 @@ export class Batch {
     const last = this.pending.length - 1;
     if (last < 0 || this.#acked.at(-1) === last) return;
     this.#acked.push(last);
+    this.#reads = 0;
     const { view } = this.#bytes;
     view.setUint16(this.#lastFlags, view.getUint16(this.#lastFlags, littleEndian) | NLM_F.ACK, littleEndian);
   }

@@ -20,6 +20,18 @@ afterEach(async () => {
 const seen = async () =>
   (await ipIn(netns, 'link', 'show')).find(({ ifindex }) => ifindex === veth.index) ?? {};
 
+/** What a link of many long names is read as does not fit into a socket's buffer 64 times. */
+test('hundreds of changes and reads at once, however long the answers', async () => {
+  const altNames = Array.from({ length: 24 }, (_, i) => `${String(i).padStart(3, '0')}${'x'.repeat(120)}`);
+  await veth.set({ altNames, alias: 'y'.repeat(250) });
+  const changes = Array.from({ length: 400 }, (_, i) =>
+    i % 8 === 0 ? veth.set({ mtu: 1400 + i }) : veth.refresh(),
+  );
+  const outcomes = await Promise.allSettled(changes);
+  expect(outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))).toEqual([]);
+  expect(veth.info.altNames).toHaveLength(24);
+});
+
 describe('set()', () => {
   test.each([
     [{ mtu: 1400 }, { mtu: 1400 }, { mtu: 1400 }],
