@@ -1,8 +1,8 @@
 import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
 import type { Link } from '../links/link.js';
-import { type AnyNetns, type Internals, internals, openInternals } from '../namespaces/network.js';
-import { abortError, closedError, NsnetError, unsupportedError } from '../syscalls/errors.js';
+import { type AnyNetns, internals, openInternals } from '../namespaces/network.js';
+import { abortError, closedError } from '../syscalls/errors.js';
 import {
   checkBoolean,
   checkKeys,
@@ -18,11 +18,9 @@ import { type ConnectToOptions, checkConnect } from './endpoint-options.js';
 import { type Collected, collect } from './gc.js';
 import { type Host, hostOf } from './host.js';
 import { infoOf, type NetworkInfo } from './info.js';
-import { Keeper } from './keeper.js';
 import { Leases } from './leases.js';
-import { makeNetwork, mtuOf, type Site, subjectOf, turnOn, withSubnet } from './make.js';
+import { makeNetwork, subjectOf, withSubnet } from './make.js';
 import { checkEndpointName, checkNetworkName } from './names.js';
-import { followMarks } from './open-ports.js';
 import {
   type Care,
   checkNetworkOptions,
@@ -33,20 +31,20 @@ import {
 } from './options.js';
 import { overlaySettings } from './overlay.js';
 import { Owner } from './owner.js';
+import { checkUsers, noEndpoint, notThere, ofOneProcess } from './refusals.js';
 import { deleteEndpoint, removeNetwork } from './remove.js';
-import { Router } from './router.js';
-import { applyRules, areIntact, deleteRules, tableOf } from './rules.js';
+import { type MadeNetwork, makeRouted } from './routed.js';
+import type { Router } from './router.js';
+import { deleteRules } from './rules.js';
 import { encodeSettings } from './settings.js';
 import { type HostState, type NetworkState, readState } from './state.js';
 import { type NetworkTarget, openTarget } from './target.js';
+import { Upkeep } from './upkeep.js';
 
 /** What a Network is made from. */
-interface Parts {
+interface Parts extends MadeNetwork {
   host: Host;
-  router?: Router;
   owner: Owner;
-  settings: Settings;
-  bridge: Link;
   owned: boolean;
   warnings: string[];
 }
@@ -69,7 +67,7 @@ export class Network extends Handle {
   readonly #works = new Set<Promise<unknown>>();
   readonly #warnings: string[];
   #removed = false;
-  #keeper: Keeper | undefined;
+  readonly #upkeep: Upkeep;
   #removing: Promise<void> | undefined;
 
   /** @internal */
@@ -85,6 +83,12 @@ export class Network extends Handle {
     this.#settings = parts.settings;
     this.#bridge = parts.bridge;
     this.#warnings = parts.warnings;
+    this.#upkeep = new Upkeep({
+      ...parts,
+      owner: parts.owner.id,
+      isThere: async () =>
+        !this.closed && !this.#removed && this.#find(await readState(this.#host.inner)) !== undefined,
+    });
     this.#leases = new Leases(this.#place.inner, async () => (await this.#state())[0]);
     this.warnIfCollected(this.toString());
   }
@@ -102,7 +106,7 @@ export class Network extends Handle {
     try {
       owner = await Owner.take(host.inner);
       const site = { netns: host.netns, inner: host.inner, owner: owner.id };
-      const make = async (settings: Settings): Promise<Pick<Parts, 'settings' | 'bridge' | 'router'>> =>
+      const make = async (settings: Settings): Promise<MadeNetwork> =>
         options.router
           ? makeRouted(site, options, settings)
           : { settings, bridge: await makeNetwork(site, options, settings) };
@@ -111,7 +115,7 @@ export class Network extends Handle {
       const { settings } = made;
       const { name } = made.router?.uplink ?? made.bridge;
       try {
-        if (options.repair ?? true) await network.#keep();
+        if ((options.repair ?? true) && !made.router) await network.#upkeep.start();
         if (!settings.internal) network.#warnings.push(...(await adviceOf(host.netns, name)));
         if (options.signal?.aborted) throw abortError(options.signal);
         return network;
@@ -135,7 +139,7 @@ export class Network extends Handle {
     let owner: Owner | undefined;
     try {
       const found = find(await readState(host.inner, place.signal), name, host);
-      if (found.router) throw ofOneProcess(name, host);
+      if (found.router) throw ofOneProcess(name, host.inner);
       owner = await Owner.take(host.inner);
       const bridge = (await host.netns.links.get(found.index)) as Link;
       const network = new Network({
@@ -146,7 +150,7 @@ export class Network extends Handle {
         owned: false,
         warnings: [],
       });
-      if (place.repair ?? true) await network.#keep();
+      if (place.repair ?? true) await network.#upkeep.start();
       return network;
     } catch (error) {
       await owner?.letGo();
@@ -286,15 +290,9 @@ export class Network extends Handle {
     await this.#during(async () => {
       const own = [...this.#endpoints].find((endpoint) => endpoint.name === name);
       if (own) return own.close();
-      const [{ endpoints }] = await this.#state(signal);
-      const found = endpoints.find((endpoint) => endpoint.name === name);
-      if (!found) {
-        const names = endpoints.flatMap((endpoint) => endpoint.name ?? []);
-        throw new NsnetError('ENOENT', 'no such file or directory', {
-          subject: `endpoint '${name}' of ${this.#subject}`,
-          hint: names.length > 0 ? `There are: ${names.join(', ')}` : 'Nothing is connected to it',
-        });
-      }
+      const [state] = await this.#state(signal);
+      const found = state.endpoints.find((endpoint) => endpoint.name === name);
+      if (!found) throw noEndpoint(name, this.#subject, state);
       await deleteEndpoint(this.#place.inner, found);
       this.#leases.forget();
     });
@@ -302,33 +300,11 @@ export class Network extends Handle {
 
   /** Puts its rules back, and what it turned on, if somebody has taken them away, as `nft flush ruleset` does. */
   async repair(): Promise<void> {
-    await this.#during(() => this.#repair());
-  }
-
-  async #repair(): Promise<void> {
-    // Nobody else can take away what belongs to a socket.
-    if (this.#router) return;
-    const { netns, inner } = this.#host;
-    await this.#state();
-    await applyRules(netns, this.#settings, this.#bridge.name);
-    if (this.#settings.internal) return;
-    if (this.#settings.gatewayMode === 'routed') await followMarks(netns, this.name);
-    await turnOn({ netns, inner, owner: this.#owner.id }, this.#settings, this.#bridge);
-  }
-
-  /** Looks after its rules from now on. */
-  async #keep(): Promise<void> {
-    if (this.#router) return;
-    const { netns } = this.#host;
-    this.#keeper = await Keeper.start(netns, tableOf(this.name), async () => {
-      if (this.closed || this.#removed || (await areIntact(netns, this.#settings, this.#bridge.name))) return;
-      // It may be that somebody removes the network, or makes another one of its name.
-      if (!this.#find(await readState(this.#host.inner))) return;
-      process.emitWarning(`The rules of ${this.#subject} were taken away by somebody, and are put back`, {
-        code: 'NSNET_RULES_LOST',
-        type: 'NsnetWarning',
-      });
-      await this.#repair();
+    await this.#during(async () => {
+      // Nobody else can take away what belongs to a socket.
+      if (this.#router) return;
+      await this.#state();
+      await this.#upkeep.repair();
     });
   }
 
@@ -372,7 +348,7 @@ export class Network extends Handle {
     await Promise.all(this.#works);
     const { netns } = this.#host;
     if (owned && !this.#removed && !netns.closed) await this.#remove(false);
-    await this.#keeper?.close();
+    await this.#upkeep.stop();
     await this.#endEndpoints();
     if (!netns.closed) {
       if (!owned) await this.#disowned;
@@ -420,33 +396,21 @@ export class Network extends Handle {
   async #remove(force: boolean, signal?: AbortSignal): Promise<void> {
     const { inner } = this.#place;
     // First of all: what is refused changes nothing.
-    if (!force) this.#checkUsers(this.#find(await readState(inner, signal)));
-    const keeper = this.#keeper;
-    await keeper?.close();
+    if (!force) checkUsers(this.#subject, this.#find(await readState(inner, signal)), this.#endpoints);
+    const { running } = this.#upkeep;
+    await this.#upkeep.stop();
     try {
       await this.#endEndpoints();
       const found = this.#find(await readState(inner, signal));
-      if (!force) this.#checkUsers(found);
+      if (!force) checkUsers(this.#subject, found, this.#endpoints);
       if (this.#router) await this.#router.close();
       else if (found) await removeNetwork(this.#host.netns, found);
       else await deleteRules(this.#host.netns, this.name);
     } catch (error) {
-      if (keeper) await this.#keep().catch(() => {});
+      if (running) await this.#upkeep.start().catch(() => {});
       throw error;
     }
     this.#removed = true;
-  }
-
-  /** Throws EBUSY where something is connected to it that this object has not connected. */
-  #checkUsers(found: NetworkState | undefined): void {
-    const own = new Set([...this.#endpoints].map(({ hostLink }) => hostLink.index));
-    const others = (found?.endpoints ?? []).filter(({ index }) => !own.has(index));
-    if (others.length === 0) return;
-    const names = others.map(({ name, device }) => name ?? device);
-    throw new NsnetError('EBUSY', 'device or resource busy', {
-      subject: this.#subject,
-      hint: `Connected to it: ${names.join(', ')}. disconnect() them first, or remove({ force: true })`,
-    });
   }
 
   /** From now on nobody owns it: gc() leaves it. */
@@ -475,39 +439,8 @@ export class Network extends Handle {
   }
 }
 
-async function makeRouted(
-  site: Site,
-  options: NetworkOptions,
-  settings: Settings,
-): Promise<Pick<Parts, 'settings' | 'bridge' | 'router'>> {
-  const router = await Router.create(site, settings, mtuOf(options));
-  try {
-    const { netns } = router;
-    const inside = { netns, inner: openInternals(netns), owner: site.owner, router: true };
-    return { settings, router, bridge: await makeNetwork(inside, options, settings) };
-  } catch (error) {
-    await router.close();
-    throw error;
-  }
-}
-
-function ofOneProcess(name: string, { inner }: Host): NsnetError {
-  return unsupportedError('the bridge of this network is in a namespace that its owner alone holds', {
-    subject: subjectOf(name, inner),
-    hint: 'Networks made without `router: true` can be opened by every process',
-  });
-}
-
 function find(state: HostState, name: string, { inner }: Pick<Host, 'inner'>): NetworkState {
   const found = state.networks.find(({ settings }) => settings.name === name);
   if (!found) throw notThere(state, name, inner);
   return found;
-}
-
-function notThere({ networks }: HostState, name: string, inner: Internals): NsnetError {
-  const others = networks.map(({ settings }) => settings.name).filter((one) => one !== name);
-  return new NsnetError('ENOENT', 'no such file or directory', {
-    subject: subjectOf(name, inner),
-    hint: others.length > 0 ? `There are: ${others.join(', ')}` : undefined,
-  });
 }
