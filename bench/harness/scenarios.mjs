@@ -189,7 +189,7 @@ export const scenarios = [
     parts: ['connect', 'traffic'],
     phases: [
       { key: 'oneconnect', title: 'a container' },
-      { key: 'manyconnect', title: '16 at a time' },
+      { key: 'manyconnect', title: '64 at a time' },
       { key: 'fewtraffic', title: 'a connection' },
       { key: 'thousandtraffic', title: '1,000 ports' },
       { key: 'streamtraffic', title: '1 GiB' },

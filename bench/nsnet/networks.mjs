@@ -5,7 +5,7 @@ import { GREETER, measure, SINK, startServer } from '../peers/networks/traffic.m
 import { report, settle, timed } from './common.mjs';
 
 const CONTAINERS = 500;
-const AT_ONCE = 16;
+const AT_ONCE = 64;
 const OTHERS = 998;
 const LAN = '192.0.2.10';
 
