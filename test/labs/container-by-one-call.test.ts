@@ -17,7 +17,7 @@ const why = privileged
 const ADDED = [
   'links.0.group: "default", "1853058676"',
   String.raw`links.0.ifalias: nothing, "{\"o\":\"…\",\"s\":\"172.17.0.0/16\",\"g\":\"172.17.0.1\"}"`,
-  'links.0.altnames: nothing, ["nsnet:mynet","nsnet-subnet:172.17.0.0/16","nsnet:mynet:s:f4:lan","nsnet:mynet:s:f4:wan"]',
+  'links.0.altnames: nothing, ["nsnet:mynet","nsnet-subnet:172.17.0.0/16"]',
   'links.1.group: "default", "1853058676"',
   'links.1.linkinfo.info_slave_data.hairpin: false, true',
   'links.1.altnames: nothing, ["nsnet:mynet:n:web","nsnet:mynet:a:172.17.0.10"]',
