@@ -35,6 +35,8 @@ export default defineConfig({
     pool: 'forks',
     server: { deps: { external: [/\/build\/lib\//] } },
     maxWorkers: 1,
+    // Of those that say that they may.
+    maxConcurrency: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
