@@ -266,6 +266,11 @@ export class Link<K extends keyof LinkKinds = keyof LinkKinds> extends Handle {
     this.#deleted = true;
   }
 
+  /** @internal It was deleted otherwise. */
+  noteDeleted(): void {
+    this.#deleted = true;
+  }
+
   override toString(): string {
     const { index, name, kind, up } = this.info;
     return `${this.constructor.name} { name: '${name}', index: ${index}, kind: '${kind}', ${up ? 'up' : 'down'}, ${internals(this.#netns).subject} }`;

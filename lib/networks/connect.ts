@@ -2,6 +2,7 @@ import { type AnyNetns, internals } from '../namespaces/network.js';
 import { withNotUndone } from '../syscalls/errors.js';
 import { undoAll } from './all.js';
 import { cable, loopbackUp, type Made, type Place } from './cable.js';
+import { deleteCable } from './devices.js';
 import { Endpoint } from './endpoint.js';
 import type { Wish } from './endpoint-options.js';
 import { openPorts } from './open-ports.js';
@@ -10,7 +11,6 @@ import { type PublishedPorts, publish } from './publish.js';
 import { RESOLVER, Resolver } from './resolver.js';
 import { KEPT } from './state.js';
 import type { OpenTarget } from './target.js';
-import { removeCable } from './uncable.js';
 import { namesChanged } from './view.js';
 
 /** What an endpoint is made for. */
@@ -44,7 +44,7 @@ export async function join(joining: Joining, wish: Wish): Promise<Endpoint> {
       namesChanged();
       undo.push(letGo, async () => {
         if (!owned) return;
-        await removeCable(pair.a).finally(namesChanged);
+        await deleteCable(pair.a);
         leases.free(address, address6);
       });
     }

@@ -1,8 +1,10 @@
 import { type AnyNetns, openInternals } from '../namespaces/network.js';
+import { all } from './all.js';
+import { deleteDevice } from './devices.js';
 import { stopForwardingForNobody } from './forwarding.js';
 import { followMarks } from './open-ports.js';
 import { Owner } from './owner.js';
-import { deleteDevice, deleteEndpoint, removeNetwork } from './remove.js';
+import { deleteEndpoint, removeNetwork } from './remove.js';
 import { deleteRules } from './rules.js';
 import { readState } from './state.js';
 
@@ -31,10 +33,8 @@ export async function collect(netns: AnyNetns, signal?: AbortSignal): Promise<Co
     const { name } = network.settings;
     const dead = network.endpoints.filter(({ owner }) => isDead(owner));
     const lives = network.endpoints.length > dead.length;
-    for (const endpoint of dead) {
-      await deleteEndpoint(inner, endpoint);
-      collected.endpoints.push(`${name}/${endpoint.name ?? endpoint.device}`);
-    }
+    await all(dead.map((endpoint) => deleteEndpoint(inner, endpoint)));
+    collected.endpoints.push(...dead.map((one) => `${name}/${one.name ?? one.device}`));
     const { gatewayMode, internal } = network.settings;
     if (dead.length > 0 && gatewayMode === 'routed' && !internal) await followMarks(netns, name);
     // Somebody uses it still.
@@ -46,11 +46,9 @@ export async function collect(netns: AnyNetns, signal?: AbortSignal): Promise<Co
     else await removeNetwork(netns, now);
     collected.networks.push(name);
   }
-  for (const { index, device, owner } of state.others) {
-    if (!isDead(owner)) continue;
-    await deleteDevice(inner, index, device);
-    collected.endpoints.push(device);
-  }
+  const halves = state.others.filter(({ owner }) => isDead(owner));
+  await all(halves.map(({ index, device }) => deleteDevice(inner, index, device)));
+  collected.endpoints.push(...halves.map(({ device }) => device));
   await stopForwardingForNobody(inner);
   collected.tables.push(...(await deleteRules(netns)));
   return collected;

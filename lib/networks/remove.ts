@@ -1,20 +1,9 @@
-import { deleteLinkRequest } from '../links/requests.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
-import type { NsnetError } from '../syscalls/errors.js';
+import { deleteDevice } from './devices.js';
 import { forgetAddresses } from './flows.js';
 import { stopForwarding } from './forwarding.js';
 import { deleteRules } from './rules.js';
 import type { EndpointState, NetworkState } from './state.js';
-import { namesChanged } from './view.js';
-
-/** Removes a link, which may be gone. */
-export async function deleteDevice(inner: Internals, index: number, name: string): Promise<void> {
-  const subject = `link '${name}' in ${inner.subject}`;
-  await inner.route.run(deleteLinkRequest(inner, index, subject)).catch((error: NsnetError) => {
-    if (error.code !== 'ENODEV') throw error;
-  });
-  namesChanged();
-}
 
 /** Removes an endpoint whoever made it, and what is remembered of it. */
 export async function deleteEndpoint(inner: Internals, endpoint: EndpointState): Promise<void> {
