@@ -1,5 +1,6 @@
 #include "copies.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -47,7 +48,9 @@ void WaitForCopies() {
   auto& all = All();
   std::unique_lock<std::mutex> lock(all.mutex);
   const uint64_t last = all.last;
-  all.fewer.wait(lock, [&all, last] { return all.there.empty() || *all.there.begin() > last; });
+  // In slices: the unbounded wait needs a newer libstdc++ than prebuilt binaries may.
+  const auto gone = [&all, last] { return all.there.empty() || *all.there.begin() > last; };
+  while (!gone()) all.fewer.wait_for(lock, std::chrono::seconds(1));
 }
 
 }  // namespace nsnet

@@ -150,7 +150,8 @@ describe('kill -9', () => {
       const peer = await Peer.start(host, [one]);
       const subnets = { subnet: '10.1.0.0/24', subnet6: 'fd01::/64' };
       const looping = peer.do('loop', 0, subnets).catch(() => {});
-      await sleep(1 + Math.random() * 120);
+      // Emulated processors are some ten times slower.
+      await sleep((1 + Math.random() * 120) * (scaled(10, 1) < 10 ? 10 : 1));
       await peer.kill();
       await looping;
       // What the process had begun in another namespace may hold its sockets for a moment longer.
