@@ -2,7 +2,7 @@ import { Handle } from '../handles/handle.js';
 import type { Call } from '../handles/listing.js';
 import type { Link } from '../links/link.js';
 import { type AnyNetns, internals, openInternals } from '../namespaces/network.js';
-import { abortError, closedError } from '../syscalls/errors.js';
+import { abortError, closedError, withNotUndone } from '../syscalls/errors.js';
 import {
   checkBoolean,
   checkKeys,
@@ -120,8 +120,9 @@ export class Network extends Handle {
         if (options.signal?.aborted) throw abortError(options.signal);
         return network;
       } catch (error) {
-        await network.remove();
-        throw error;
+        // That lets go of the owner, too.
+        owner = undefined;
+        throw await closed(network, error);
       }
     } catch (error) {
       await owner?.letGo();
@@ -150,8 +151,13 @@ export class Network extends Handle {
         owned: false,
         warnings: [],
       });
-      if (place.repair ?? true) await network.#upkeep.start();
-      return network;
+      try {
+        if (place.repair ?? true) await network.#upkeep.start();
+        return network;
+      } catch (error) {
+        owner = undefined;
+        throw await closed(network, error);
+      }
     } catch (error) {
       await owner?.letGo();
       await host.close();
@@ -437,6 +443,14 @@ export class Network extends Handle {
   leave(): this {
     return super.release();
   }
+}
+
+/** Closes what was half made; the error, with what could not be undone. */
+function closed(network: Network, error: unknown): Promise<unknown> {
+  return network.close().then(
+    () => error,
+    (undoing) => withNotUndone(error, undoing),
+  );
 }
 
 function find(state: HostState, name: string, { inner }: Pick<Host, 'inner'>): NetworkState {
