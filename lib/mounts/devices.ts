@@ -5,16 +5,7 @@ import { Fd } from '../syscalls/fd.js';
 import { Steps } from '../syscalls/steps.js';
 import { BindMount } from './bind.js';
 import { AT } from './constants.js';
-
-/** What programs expect in /dev, and its numbers: Documentation/admin-guide/devices.txt of the kernel. */
-export const DEVICES = {
-  null: '1:3',
-  zero: '1:5',
-  full: '1:7',
-  random: '1:8',
-  urandom: '1:9',
-  tty: '5:0',
-} as const;
+import { DEVICES } from './container-layout.js';
 
 const ENODEV = -19;
 
@@ -28,6 +19,7 @@ const STATX_TYPE = 0x1;
  */
 export async function bindDevice(name: keyof typeof DEVICES): Promise<BindMount> {
   const path = `/dev/${name}`;
+  const wanted = DEVICES[name].join(':');
   const mount = await BindMount.create({ source: path });
   const fd = Fd.duplicate(mount.fd);
   try {
@@ -39,10 +31,10 @@ export async function bindDevice(name: keyof typeof DEVICES): Promise<BindMount>
     const bytes = Buffer.from(outcome.room(status));
     const type = bytes.readUInt16LE(28) & constants.S_IFMT;
     const numbers = `${bytes.readUInt32LE(128)}:${bytes.readUInt32LE(132)}`;
-    if (type !== constants.S_IFCHR || numbers !== DEVICES[name])
+    if (type !== constants.S_IFCHR || numbers !== wanted)
       throw systemError(ENODEV, 'statx', {
         subject: path,
-        hint: `It is not the character device ${DEVICES[name]} here, but something else`,
+        hint: `It is not the character device ${wanted} here, but something else`,
       });
     return mount;
   } catch (error) {

@@ -11,30 +11,6 @@ import { renamedMeanwhile } from './renames.js';
 import { openInRoot } from './source.js';
 import { Tmpfs } from './tmpfs.js';
 
-/** Paths that Docker and podman hide: what tells of the whole machine, or changes it. */
-export const MASKED: readonly string[] = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
-  '/sys/firmware',
-];
-
-/** Paths that they make read-only. */
-export const READONLY: readonly string[] = [
-  '/proc/bus',
-  '/proc/fs',
-  '/proc/irq',
-  '/proc/sys',
-  '/proc/sysrq-trigger',
-];
-
 const NOTHING_THERE = [-2, -20]; // ENOENT, ENOTDIR
 
 /** STATX_TYPE. */

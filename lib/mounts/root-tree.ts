@@ -14,13 +14,14 @@ import {
   invalidType,
 } from '../syscalls/validate.js';
 import { BindMount } from './bind.js';
-import { bindDevice, DEVICES } from './devices.js';
+import { DEVICES, LINKS, MASKED, READONLY } from './container-layout.js';
+import { bindDevice } from './devices.js';
 import { KernelMount } from './kernel-mount.js';
 import type { Mount } from './mount.js';
 import { MountNamespace } from './mount-namespace.js';
 import { MountPoints } from './mount-points.js';
 import { mounts as mountsOf } from './mounts.js';
-import { MASKED, makeReadonly, mask, READONLY } from './protect.js';
+import { makeReadonly, mask } from './protect.js';
 import { checkSource } from './source.js';
 import { statusOf } from './target.js';
 import { Tmpfs } from './tmpfs.js';
@@ -45,14 +46,6 @@ export interface RootTreeOptions extends Call {
 
 /** Where the tree is put together. Nobody is in the namespace who would miss what it hides. */
 const WORKSHOP = '/proc';
-
-const LINKS = {
-  fd: '/proc/self/fd',
-  stdin: '/proc/self/fd/0',
-  stdout: '/proc/self/fd/1',
-  stderr: '/proc/self/fd/2',
-  ptmx: 'pts/ptmx',
-};
 
 const names = Object.keys(DEVICES) as (keyof typeof DEVICES)[];
 

@@ -11,6 +11,7 @@ import {
   OPEN_TREE,
   RESOLVE,
 } from '../mounts/constants.js';
+import { DEVICES, LINKS, MASKED, READONLY } from '../mounts/container-layout.js';
 import { mountAttr } from '../mounts/flags.js';
 import { bytesOf } from '../mounts/size.js';
 import { Source } from '../mounts/source.js';
@@ -22,41 +23,7 @@ import type { ContainerRoot, RootMount } from './types.js';
 const MOVE = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
 const { NOSUID, NODEV, NOEXEC, RDONLY } = MOUNT_ATTR;
 const QUIET = NOSUID | NODEV | NOEXEC;
-
-/** Each is a device in the kernel's list (devices.txt): another in its place is no device of a container's. */
-const DEVICES: readonly [name: string, major: number, minor: number][] = [
-  ['null', 1, 3],
-  ['zero', 1, 5],
-  ['full', 1, 7],
-  ['random', 1, 8],
-  ['urandom', 1, 9],
-  ['tty', 5, 0],
-];
-
-const LINKS: readonly [name: string, target: string][] = [
-  ['fd', '/proc/self/fd'],
-  ['stdin', '/proc/self/fd/0'],
-  ['stdout', '/proc/self/fd/1'],
-  ['stderr', '/proc/self/fd/2'],
-  ['ptmx', 'pts/ptmx'],
-];
-
-/** What Docker hides, and what it makes read-only. */
-const MASKED = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
-  '/sys/firmware',
-];
-const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+const NAMES = Object.keys(DEVICES) as (keyof typeof DEVICES)[];
 
 /** Which of the namespaces that file systems show are the process's own: only such may be mounted rootless. */
 export interface Shown {
@@ -129,13 +96,13 @@ export class ContainerTree {
     const pts = make(steps, 'devpts', { newinstance: true, ptmxmode: '0666', mode: '0620' }, NOSUID | NOEXEC);
     const shm = make(steps, 'tmpfs', { size: '67108864', mode: '1777' }, QUIET);
     const queues = shown.ipc ? make(steps, 'mqueue', {}, QUIET) : undefined;
-    const nodes = DEVICES.map((device) => bindDevice(steps, device));
+    const nodes = NAMES.map((name) => bindDevice(steps, name));
     const hidden = MASKED.flatMap((path) => {
       const directory = isDirectory(path);
       if (directory === undefined) return [];
       const cover = directory
         ? make(steps, 'tmpfs', { size: '4096', mode: '0' }, QUIET | RDONLY)
-        : bindDevice(steps, DEVICES[0] as (typeof DEVICES)[0]);
+        : bindDevice(steps, 'null');
       return [{ path, cover }];
     });
     const given = (this.#root.mounts ?? []).map((mount) => this.#make(steps, mount));
@@ -151,8 +118,9 @@ export class ContainerTree {
       attach(steps, sys, '/sys');
       attach(steps, dev, '/dev');
       for (const name of ['pts', 'shm', 'mqueue']) steps.add('mkdirat', [AT.FDCWD, `/dev/${name}`, 0o755]);
-      for (const [name, target] of LINKS) steps.add('symlinkat', [target, AT.FDCWD, `/dev/${name}`]);
-      for (const [i, [name]] of DEVICES.entries()) {
+      for (const [name, target] of Object.entries(LINKS))
+        steps.add('symlinkat', [target, AT.FDCWD, `/dev/${name}`]);
+      for (const [i, name] of NAMES.entries()) {
         steps.add('mknodat', [AT.FDCWD, `/dev/${name}`, constants.S_IFREG | 0o644, 0]);
         attach(steps, nodes[i] as Step, `/dev/${name}`);
       }
@@ -213,8 +181,9 @@ function bind(steps: Steps, path: string): Step {
   return clone(steps, steps.add('openat', [AT.FDCWD, path, O_PATH | O_CLOEXEC, 0]));
 }
 
-/** A link, or another node in its place, is refused (CVE-2025-31133). */
-function bindDevice(steps: Steps, [name, major, minor]: (typeof DEVICES)[number]): Step {
+/** A link, or another node in its place, is refused (CVE-2025-31133): another device is none of a container's. */
+function bindDevice(steps: Steps, name: keyof typeof DEVICES): Step {
+  const [major, minor] = DEVICES[name];
   const node = steps.add('openat', [AT.FDCWD, `/dev/${name}`, O_PATH | O_CLOEXEC | constants.O_NOFOLLOW, 0]);
   steps.add('is_device', [node, major, minor]);
   return clone(steps, node);

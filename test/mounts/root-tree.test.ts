@@ -120,7 +120,9 @@ test('what is masked holds nothing, whether file or directory', async () => {
 });
 
 describe('below /proc, if that is mounted', () => {
-  const hidden = ['/proc/keys', '/proc/timer_list', '/proc/kcore'].filter((path) => existsSync(path));
+  const hidden = ['/proc/keys', '/proc/timer_list', '/proc/kcore', '/proc/interrupts'].filter((path) =>
+    existsSync(path),
+  );
 
   const proc = async (options: Partial<Parameters<typeof RootTree.create>[0]> = {}) => {
     const mount = await KernelMount.create({ type: 'proc' });
