@@ -1,7 +1,6 @@
-import { type Call, Listing } from '../handles/listing.js';
+import type { Call, Listing } from '../handles/listing.js';
 import type { Change, WatchOptions } from '../handles/view.js';
 import { checkLinkRef } from '../links/devices.js';
-import { readNames } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { AF } from '../netlink/constants.js';
 import type { NeighbourMessage } from '../rtnetlink/neighbour.js';
@@ -19,7 +18,7 @@ import {
   isForMany,
 } from './fdb-entry.js';
 import { type AltNames, matches } from './filter.js';
-import { changeNeighbour, dumpNeighbours } from './neighbour-table.js';
+import { changeNeighbour, dumpNeighbours, listNeighbours } from './neighbour-table.js';
 import { watchTable } from './watch.js';
 import { watchedFdb } from './watched.js';
 
@@ -67,21 +66,8 @@ export class Fdb implements Collection<FdbSpec, FdbEntry> {
   list(filter: FdbFilter = {}): Listing<FdbEntry> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
-    const wanted = isWanted(filter);
-    const { signal } = filter;
-    return new Listing(
-      async () => {
-        const names = readNames(inner, signal);
-        const decode = (message: NeighbourMessage) => {
-          const entry = fdbEntryOf(message, names.nameOf);
-          return entry && wanted(entry, message, names.altNamesOf) ? entry : undefined;
-        };
-        const table = dumpNeighbours(inner, { family: AF.BRIDGE }, decode, signal, names.ready);
-        return (await Promise.all([table, names.ready]))[0];
-      },
-      inner.during,
-      signal,
-    );
+    const reading = { table: { family: AF.BRIDGE }, entryOf: fdbEntryOf, wanted: isWanted(filter) };
+    return listNeighbours(inner, reading, filter.signal);
   }
 
   /** What a bridge or a VXLAN learns, too. Of other links' own addresses the kernel does not tell all. */

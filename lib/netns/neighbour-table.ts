@@ -1,4 +1,6 @@
+import { Listing } from '../handles/listing.js';
 import { checkLinkRef, Devices } from '../links/devices.js';
+import { readNames } from '../links/read.js';
 import { NEEDS_NET_ADMIN } from '../links/requests.js';
 import type { LinkRef } from '../links/types.js';
 import type { Internals } from '../namespaces/network.js';
@@ -7,6 +9,7 @@ import { NLM_F } from '../netlink/constants.js';
 import { messageName, RTM } from '../rtnetlink/constants.js';
 import { neighbour as codec, type NeighbourMessage, type NeighbourRequest } from '../rtnetlink/neighbour.js';
 import { withDetails } from '../syscalls/errors.js';
+import type { AltNames } from './filter.js';
 
 /** RTM_NEWNEIGH is for neighbours and forwarding tables alike: what the two have in common. */
 export interface NeighbourChange {
@@ -50,6 +53,32 @@ export function changeNeighbour(inner: Internals, change: NeighbourChange): Prom
     },
     signal,
   });
+}
+
+/** Which entries, and what they are read as. */
+export interface NeighbourReading<T> {
+  table: { family: number; flags?: number };
+  /** Undefined for what is none. */
+  entryOf(message: NeighbourMessage, nameOf: (index: number) => string | undefined): T | undefined;
+  wanted(entry: T, message: NeighbourMessage, altNames?: AltNames): boolean;
+}
+
+/** Those that are wanted, with the names of their devices, which are read meanwhile. */
+export function listNeighbours<T extends object>(
+  inner: Internals,
+  { table, entryOf, wanted }: NeighbourReading<T>,
+  signal?: AbortSignal,
+): Listing<T> {
+  const read = async () => {
+    const names = readNames(inner, signal);
+    const decode = (message: NeighbourMessage) => {
+      const entry = entryOf(message, names.nameOf);
+      return entry && wanted(entry, message, names.altNamesOf) ? entry : undefined;
+    };
+    const entries = dumpNeighbours(inner, table, decode, signal, names.ready);
+    return (await Promise.all([entries, names.ready]))[0];
+  };
+  return new Listing(read, inner.during, signal);
 }
 
 /** The entries of a family, or with `flags` NTF.PROXY its proxies. */

@@ -64,7 +64,7 @@ export interface Neighbour extends NeighbourSpec {
   state: NeighbourState;
 }
 
-const KEYS = [
+export const NEIGHBOUR_KEYS = [
   'device',
   'address',
   'mac',
@@ -112,7 +112,7 @@ function usualState({ proxy, managed, mac }: NeighbourSpec): NeighbourState {
 /** Throws unless it is well-formed, and to be added says all that is needed; returns its family. */
 export function checkNeighbour(spec: NeighbourSpec, making: boolean): Family {
   checkObject('neighbour', spec);
-  checkKeys('neighbour', spec, KEYS);
+  checkKeys('neighbour', spec, NEIGHBOUR_KEYS);
   const { family } = parseAddress(spec.address, 'address');
   if (spec.family !== undefined) {
     checkFamily(spec.family);

@@ -1,7 +1,6 @@
-import { type Call, Listing } from '../handles/listing.js';
+import type { Call, Listing } from '../handles/listing.js';
 import type { Change, WatchOptions } from '../handles/view.js';
 import { checkLinkRef } from '../links/devices.js';
-import { readNames } from '../links/read.js';
 import { type AnyNetns, type Internals, openInternals } from '../namespaces/network.js';
 import { type Family, familyNumber } from '../netlink/addresses.js';
 import { NTF } from '../rtnetlink/constants.js';
@@ -13,13 +12,14 @@ import {
   checkNeighbour,
   checkNeighbourState,
   describeNeighbour,
+  NEIGHBOUR_KEYS,
   type Neighbour,
   type NeighbourSpec,
   type NeighbourState,
   neighbourMessage,
   neighbourOf,
 } from './neighbour.js';
-import { changeNeighbour, dumpNeighbours } from './neighbour-table.js';
+import { changeNeighbour, dumpNeighbours, listNeighbours } from './neighbour-table.js';
 import { watchTable } from './watch.js';
 import { watchedNeighbours } from './watched.js';
 
@@ -65,21 +65,8 @@ export class Neighbours implements Collection<NeighbourSpec, Neighbour> {
   list(filter: NeighbourFilter = {}): Listing<Neighbour> {
     const inner = openInternals(this.#netns);
     checkFilter(filter, inner);
-    const wanted = isWanted(filter);
-    const { signal } = filter;
-    return new Listing(
-      async () => {
-        const names = readNames(inner, signal);
-        const decode = (message: NeighbourMessage) => {
-          const neighbour = neighbourOf(message, names.nameOf);
-          return neighbour && wanted(neighbour, message, names.altNamesOf) ? neighbour : undefined;
-        };
-        const table = dumpNeighbours(inner, tableOf(filter), decode, signal, names.ready);
-        return (await Promise.all([table, names.ready]))[0];
-      },
-      inner.during,
-      signal,
-    );
+    const reading = { table: tableOf(filter), entryOf: neighbourOf, wanted: isWanted(filter) };
+    return listNeighbours(inner, reading, filter.signal);
   }
 
   /** The kernel is silent about proxies: they cannot be watched. */
@@ -136,19 +123,7 @@ function isWanted({ signal: _signal, state, proxy, mac, ...wanted }: NeighbourFi
 
 function checkFilter(filter: NeighbourFilter, inner: Internals): void {
   checkObject('filter', filter);
-  checkKeys('filter', filter, [
-    'device',
-    'address',
-    'mac',
-    'state',
-    'proxy',
-    'router',
-    'externLearn',
-    'managed',
-    'protocol',
-    'family',
-    'signal',
-  ]);
+  checkKeys('filter', filter, [...NEIGHBOUR_KEYS, 'signal']);
   checkSignal(filter.signal);
   if (filter.family !== undefined) checkFamily(filter.family);
   if (filter.device !== undefined) checkLinkRef(filter.device, inner, 'device');
